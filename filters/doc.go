@@ -1,0 +1,2 @@
+// Package filters is not written yet.
+package filters

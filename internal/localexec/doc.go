@@ -1,0 +1,2 @@
+// Package localexec is not written yet.
+package localexec

@@ -1,0 +1,2 @@
+// Package sshkey is not written yet.
+package sshkey

@@ -1,0 +1,2 @@
+// Package catalog is not written yet.
+package catalog

@@ -1,0 +1,2 @@
+// Package command is not written yet.
+package command

@@ -1,0 +1,2 @@
+// Package files is not written yet.
+package files

@@ -1,0 +1,2 @@
+// Package moduletest is not written yet.
+package moduletest

@@ -1,0 +1,2 @@
+// Package system is not written yet.
+package system

@@ -1,0 +1,201 @@
+// Package playbook reads playbooks and roles: plays, blocks and tasks, each
+// keyword and argument with its position. Names and arguments are checked before
+// any host is contacted. It runs nothing.
+package playbook
+
+import (
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+	"gopkg.in/yaml.v3"
+)
+
+// Playbook is one file with the files that it imports statically.
+type Playbook struct {
+	Path  string // as given; Dir of it is playbook_dir
+	Plays []*Play
+}
+
+// Field is a keyword's value as written: a value of jinja/value, perhaps still a *value.Template.
+// The zero Field is a keyword that is not there.
+type Field struct {
+	Value any
+	Pos   diag.Pos
+	Set   bool
+}
+
+// Keywords are those that plays, roles, blocks and tasks share; the inner one wins where one
+// is inherited.
+type Keywords struct {
+	Name  Field
+	Vars  *value.Dict // unrendered
+	Tags  []string    // own and, once loaded, inherited ones
+	When  []Field     // own and, once loaded, inherited ones, outermost first; all must hold
+	Level Level
+
+	AnyErrorsFatal, Become, BecomeExe, BecomeFlags, BecomeMethod, BecomeUser,
+	CheckMode, Collections, Connection, Debugger, Diff, Environment, IgnoreErrors,
+	IgnoreUnreachable, ModuleDefaults, NoLog, Port, RemoteUser, RunOnce, Throttle,
+	Timeout, DelegateTo, DelegateFacts Field
+}
+
+// Level links keywords to those around them: Task → Block … → Role or Play.
+type Level struct {
+	Parent *Keywords // nil for a play
+}
+
+// Inherited gives the innermost setting of a keyword from k outwards.
+func (k *Keywords) Inherited(pick func(*Keywords) Field) Field {
+	for ; k != nil; k = k.Level.Parent {
+		if f := pick(k); f.Set {
+			return f
+		}
+	}
+	return Field{}
+}
+
+// Play is one play.
+type Play struct {
+	Keywords
+	Pos   diag.Pos
+	Hosts Field // a pattern or a list of them
+
+	GatherFacts, GatherSubset, GatherTimeout, FactPath, Serial, Strategy, Order,
+	MaxFailPercentage, ForceHandlers, VarsFiles Field
+	VarsPrompt []Prompt
+
+	// Each is what the user wrote, roles at their place; run in this order.
+	PreTasks, RoleTasks, Tasks, PostTasks []Node
+	Handlers                              []Node
+	Roles                                 []*Role
+}
+
+// Prompt is one entry of vars_prompt.
+type Prompt struct {
+	Name, Text, Encrypt, Salt string
+	SaltSize                  int
+	Default                   Field
+	Private, Confirm, Unsafe  bool
+	Pos                       diag.Pos
+}
+
+// Node is a *Block or a *Task.
+type Node interface{ node() }
+
+func (*Block) node() {}
+func (*Task) node()  {}
+
+// Block is a block with its rescue and always, or the tasks of a role or of a static import.
+type Block struct {
+	Keywords
+	Pos                  diag.Pos
+	Body, Rescue, Always []Node
+	Notify               []Field
+	Role                 *Role // the role that the block belongs to, if any
+	RoleEnd              bool  // the last block of a role
+	File                 string
+}
+
+// Task is one task or handler.
+type Task struct {
+	Keywords
+	Pos  diag.Pos
+	Play *Play
+	Role *Role
+	File string // the file that it stands in
+
+	// Action is the module's name as written, without free-form text; Module is set for a module, nil
+	// for an action of the run itself (debug, set_fact, include_tasks …), see ActionSpec.
+	Action    string
+	ActionPos diag.Pos
+	Module    *modules.Module
+	Args      Args
+
+	Loop        Field  // of loop, or of with_X
+	LoopWith    string // "items" for with_items; "" for loop
+	LoopControl LoopControl
+	Register    string
+	Until       []Field
+	Retries     Field
+	Delay       Field
+	ChangedWhen []Field
+	FailedWhen  []Field
+	Notify      []Field
+	Listen      []string
+	Async, Poll Field
+	Handler     bool
+}
+
+// LoopControl is loop_control.
+type LoopControl struct {
+	LoopVar, IndexVar                                   string
+	Label, Pause, Extended, ExtendedAllItems, BreakWhen Field
+}
+
+// Args are a task's arguments as written.
+type Args struct {
+	// Values by name; leaves may be *value.Template. When Whole is set (args: "{{ dict }}"), its rendering
+	// is merged under them.
+	Values *value.Dict
+	Whole  Field
+	Pos    diag.Pos
+	File   string
+	Node   *yaml.Node // of the arguments, to find places in; nil for free-form text
+}
+
+// Where gives the place of an argument, or of its key, for error messages.
+func (a Args) Where(path []any, key bool) diag.Pos { panic("skeleton") }
+
+// Role is one use of a role.
+type Role struct {
+	Name   string // as written; FQCN roles keep theirs
+	Path   string // its folder
+	Params *value.Dict
+	Pos    diag.Pos
+	Parent *Role // the role whose dependency or include this is
+	// Defaults and Vars are unrendered.
+	Defaults, Vars          *value.Dict
+	Tasks                   *Block
+	Handlers                []Node
+	AllowDuplicates, Public bool
+}
+
+// ActionSpec describes an action of the run itself to the loader, so that its arguments are checked like
+// a module's.
+type ActionSpec = modules.Module
+
+// Loader reads playbooks.
+type Loader struct {
+	// Modules finds a module by name; Actions an action of the run itself.
+	Modules, Actions modules.Lookup
+	// RolesPath are further folders with roles, after those beside the playbook.
+	RolesPath []string
+	// CollectionsPath are folders with ansible_collections.
+	CollectionsPath []string
+	// Open reads a file; vaulted ones come opened. nil is os.ReadFile.
+	Open func(path string) ([]byte, error)
+}
+
+// Load reads a playbook and all that it takes in statically. Mistakes come all at once as a diag.List;
+// warnings come also when there is no error.
+func (l *Loader) Load(path string) (pb *Playbook, warnings diag.List, err error) { panic("skeleton") }
+
+// LoadTasks reads a task file for include_tasks at run time, as if it stood where parent is.
+func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords) ([]Node, diag.List, error) {
+	panic("skeleton")
+}
+
+// LoadRole reads a role for include_role at run time.
+func (l *Loader) LoadRole(use RoleUse, play *Play, parent *Keywords) (*Role, diag.List, error) {
+	panic("skeleton")
+}
+
+// RoleUse is what include_role and import_role take.
+type RoleUse struct {
+	Name                                            string
+	TasksFrom, VarsFrom, DefaultsFrom, HandlersFrom string
+	Params                                          *value.Dict
+	AllowDuplicates, Public                         bool
+	Pos                                             diag.Pos
+	Parent                                          *Role
+}

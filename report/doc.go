@@ -1,0 +1,2 @@
+// Package report is not written yet.
+package report

@@ -1,0 +1,2 @@
+// Package actions is not written yet.
+package actions

@@ -1,0 +1,2 @@
+// Package practice is not written yet.
+package practice

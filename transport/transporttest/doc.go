@@ -1,0 +1,2 @@
+// Package transporttest is not written yet.
+package transporttest

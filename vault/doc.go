@@ -1,0 +1,2 @@
+// Package vault is not written yet.
+package vault
