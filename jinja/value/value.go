@@ -150,6 +150,9 @@ func (d *Dict) Keys() []any {
 	return append([]any(nil), d.keys...)
 }
 
+// HashKey maps keys that Python holds equal (1, 1.0 and True) to one Go key.
+func HashKey(key any) any { return hashKey(key) }
+
 // hashKey maps keys that Python holds equal to one Go key.
 func hashKey(key any) any {
 	switch k := key.(type) {
