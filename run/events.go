@@ -1,14 +1,179 @@
-// Package run runs plays over hosts: forks, order, strategies, handlers, failure rules, check mode,
-// delegation. What happens is told to a Sink; it prints nothing.
 package run
 
-import "context"
+import (
+	"context"
+	"time"
 
-// Sink takes what happens. Emit is called from one goroutine at a time and must not block long.
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+)
+
+// Sink takes what happens. Emit is called from one goroutine at a time, in the order in which things
+// happened; work on hosts never waits for it. Close flushes and is called once, by whoever made the Sink.
 type Sink interface {
 	Emit(ctx context.Context, e Event)
 	Close() error
 }
 
-// Event is one of the types of this package whose names end in Started, Finished or the like.
+// Event is one of the types of this file. Results in events are already censored where no_log asks for it.
 type Event interface{ event() }
+
+// Status is what a task came to on a host.
+type Status string
+
+// The statuses. A rescued or ignored failure is StatusFailed with Rescued or Ignored set beside it.
+const (
+	StatusOK          Status = "ok"
+	StatusChanged     Status = "changed"
+	StatusSkipped     Status = "skipped"
+	StatusFailed      Status = "failed"
+	StatusUnreachable Status = "unreachable"
+)
+
+// TaskInfo is a task as sinks see it. It is shared by all events of one pass over the task.
+type TaskInfo struct {
+	ID      int    // counts the tasks of a run as they are reached, from 1
+	Name    string // rendered, with the role's name before it as Ansible shows it
+	Action  string // the module or action as written
+	Path    string // file:line
+	Handler bool
+	NoLog   bool
+	Check   bool
+	Loop    bool // has loop or with_X
+	Include bool // include_tasks or include_role: has no result lines of its own
+}
+
+// Outcome is the part that results of hosts and of loop items have in common.
+type Outcome struct {
+	Host string
+	// Delegated is the host that did the work when it is another, Address how it is reached when that differs.
+	Delegated, Address string
+	Task               *TaskInfo
+	Status             Status
+	Ignored            bool // failed or unreachable, and told to go on all the same
+	Result             *value.Dict
+	Diffs              []modules.Diff
+	Verbose            bool // shows its result always (debug, a loud assert)
+	Item               any  // the label of a loop's item
+	HasItem            bool
+	Censored           bool
+	Start              time.Time
+	Duration           time.Duration
+}
+
+// PlaybookStarted opens a playbook file.
+type PlaybookStarted struct {
+	Path  string
+	Plays int
+}
+
+// PlayStarted opens a play, or one batch of it under serial.
+type PlayStarted struct {
+	Name  string // rendered; the pattern when it has none
+	Hosts []string
+	// Free says that hosts go their own pace, so that results of several tasks mix.
+	Free  bool
+	Check bool
+}
+
+// TaskStarted opens a task; Hosts is how many take part.
+type TaskStarted struct {
+	Task  *TaskInfo
+	Hosts int
+}
+
+// HostStarted says that a task begins on a host.
+type HostStarted struct {
+	Host string
+	Task *TaskInfo
+}
+
+// ItemFinished is one item of a loop.
+type ItemFinished struct{ Outcome }
+
+// HostFinished is a task's end on one host.
+type HostFinished struct {
+	Outcome
+	// Rescued says that a rescue section takes the failure over.
+	Rescued bool
+	// Items says that ItemFinished events told the details.
+	Items bool
+}
+
+// Retrying says that until did not hold and another attempt follows.
+type Retrying struct {
+	Outcome
+	Left int // retries left
+}
+
+// Included says that a file or role of tasks was taken in for some hosts.
+type Included struct {
+	File    string
+	Hosts   []string
+	Item    any
+	HasItem bool
+}
+
+// NoHosts says that a play's pattern matched nothing.
+type NoHosts struct{}
+
+// NoMoreHosts says that no host is left to go on with.
+type NoMoreHosts struct{}
+
+// Notified says that a handler will run on a host.
+type Notified struct{ Host, Handler string }
+
+// MetaDone says what a meta task did.
+type MetaDone struct {
+	Host    string
+	Text    string
+	Skipped bool
+}
+
+// Output is a piece of a running command's output.
+type Output struct {
+	Host   string
+	Task   *TaskInfo
+	Stderr bool
+	Chunk  []byte
+}
+
+// Warning is something odd that stops nothing.
+type Warning struct{ Text string }
+
+// Deprecated warns of something that will go away.
+type Deprecated struct{ Text, Version string }
+
+// Problem is an error of the run itself, not of one host's task.
+type Problem struct{ Err error }
+
+// StatsFinished ends a playbook; Stats are those of the whole run so far.
+type StatsFinished struct {
+	Hosts  []HostStats // sorted by name
+	Custom *value.Dict // set_stats: by host, and "_run"
+	Check  bool
+}
+
+// HostStats counts one host's results as Ansible's recap does.
+type HostStats struct {
+	Host                                                        string
+	OK, Changed, Unreachable, Failed, Skipped, Rescued, Ignored int
+}
+
+func (PlaybookStarted) event() {}
+func (PlayStarted) event()     {}
+func (TaskStarted) event()     {}
+func (HostStarted) event()     {}
+func (ItemFinished) event()    {}
+func (HostFinished) event()    {}
+func (Retrying) event()        {}
+func (Included) event()        {}
+func (NoHosts) event()         {}
+func (NoMoreHosts) event()     {}
+func (Notified) event()        {}
+func (MetaDone) event()        {}
+func (Output) event()          {}
+func (Warning) event()         {}
+func (Deprecated) event()      {}
+func (Problem) event()         {}
+func (StatsFinished) event()   {}

@@ -1,0 +1,21 @@
+package report
+
+import "io"
+
+// Options are what text sinks share.
+type Options struct {
+	Out io.Writer // results, as Ansible's standard output
+	Err io.Writer // warnings and errors
+	// Width is the terminal's columns; 0 is no terminal (lines of 79).
+	Width     int
+	Color     bool
+	Verbosity int
+	// HideSkipped, HideOK, FailedToErr, CheckMarkers, ShowCustomStats, PathOnFailure are the default callback's settings
+	// display_skipped_hosts=false, display_ok_hosts=false, display_failed_stderr, check_mode_markers,
+	// show_custom_stats, show_task_path_on_failure.
+	HideSkipped, HideOK, FailedToErr, CheckMarkers, ShowCustomStats, PathOnFailure bool
+	// NoWarnings silences warnings of modules (action_warnings=false).
+	NoWarnings bool
+	// DiffContext is how many lines stand around a change; 0 is 3.
+	DiffContext int
+}

@@ -1,0 +1,119 @@
+// Package run runs plays over hosts: forks, order, strategies, handlers, failure rules, check mode,
+// delegation. What happens is told to a Sink; it prints nothing. Its main entries are Play and AdHoc.
+package run
+
+import (
+	"context"
+	"time"
+
+	"github.com/hostlerhq/hostler/internal/secret"
+	"github.com/hostlerhq/hostler/inventory"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/playbook"
+	"github.com/hostlerhq/hostler/transport"
+	"github.com/hostlerhq/hostler/vars"
+)
+
+// DefaultForks is how many hosts work at once unless configured.
+const DefaultForks = 64
+
+// Opener gives connections; *transport.Pool is one.
+type Opener interface {
+	Open(ctx context.Context, e transport.Endpoint, b transport.Become) (transport.Conn, error)
+}
+
+// Lookup runs a lookup plugin for with_X: the values for the terms, as query() gives them. Subdir is where
+// first_found and its like search: "files", "templates" or "vars".
+type Lookup func(ctx context.Context, s *vars.Scope, name string, terms *value.List, subdir string) (*value.List, error)
+
+// Options are everything a run needs. Inventory, Engine, Pool, Sink are required, and for plays Loader.
+type Options struct {
+	Inventory *inventory.Inventory
+	Playbooks []*playbook.Playbook // loaded and checked
+	Engine    *vars.Engine
+	Pool      Opener
+	Modules   modules.Lookup   // for AdHoc, gather_facts and module_defaults
+	Loader    *playbook.Loader // for include_tasks and include_role
+	Lookup    Lookup           // for with_X; nil makes with_X an error
+	Sink      Sink
+	// LoadVars reads a file of variables (vars_files, include_vars); vaulted ones come opened.
+	LoadVars func(path string) (*value.Dict, error)
+	// OpenFile reads a file of the controller, opening vaulted ones; nil is os.Open.
+	ReadFile func(path string) ([]byte, error)
+	// RefreshInventory reads the inventory anew for meta: refresh_inventory; nil makes that an error.
+	RefreshInventory func(ctx context.Context) (*inventory.Inventory, error)
+	// Prompt asks the user (pause, vars_prompt); nil means that nobody can be asked.
+	Prompt func(ctx context.Context, question string, echo bool) (secret.Text, error)
+
+	Forks         int // 0 is DefaultForks
+	Check, Diff   bool
+	Limit         string
+	Tags          []string // empty is all
+	SkipTags      []string
+	ExtraVars     *value.Dict
+	Verbosity     int
+	StartAtTask   string
+	ForceHandlers bool
+	Step          func(task string) (run, ask bool) // --step; nil is not asked
+
+	// AnyErrorsFatal, Gathering ("implicit", "explicit", "smart"), Strategy, NoLog, MaxFailPercentage-less defaults as settings give them.
+	AnyErrorsFatal, NoLog bool
+	Gathering, Strategy   string
+	TaskTimeout           time.Duration
+	// HideFacts keeps facts from being variables of their own (inject_facts_as_vars=false).
+	HideFacts bool
+	// MissingHandlerWarns makes a notify without handler a warning.
+	MissingHandlerWarns bool
+	Managed             string // ansible_managed
+
+	Connect ConnectDefaults
+	// Names of files for magic variables.
+	ConfigFile, BaseDir string
+	InventorySources    []string
+
+	// Stop, once closed, ends the run gently: no further task starts, running ones end. Cancelling the context
+	// cuts running ones too.
+	Stop <-chan struct{}
+}
+
+// ConnectDefaults are how hosts are reached where no variable or keyword says otherwise: what command line and settings give.
+type ConnectDefaults struct {
+	Connection     string // "ssh" when empty
+	User           string
+	Port           int
+	PrivateKey     string
+	Timeout        time.Duration
+	Retries        int
+	Args           []string // ssh arguments of settings and --ssh-common-args
+	HostKeys       string   // as transport.Endpoint.HostKeys
+	KnownHosts     []string
+	Password       secret.Text
+	Become         bool
+	BecomeMethod   string
+	BecomeUser     string
+	BecomeExe      string
+	BecomeFlags    []string
+	BecomePassword secret.Text
+}
+
+// Result is what a run came to.
+type Result struct {
+	Hosts []HostStats // sorted by name
+	// Failed and Unreachable are the hosts that were lost for the run, sorted.
+	Failed, Unreachable []string
+	// BrokenOff says that any_errors_fatal or max_fail_percentage ended a play.
+	BrokenOff bool
+	// Interrupted says that Stop or the context ended the run.
+	Interrupted bool
+}
+
+// Play runs the playbooks over their hosts, in order, and stops as Ansible does when every host is lost. It blocks until
+// the end; failures of hosts are in the Result. The error is for what keeps the run from going on: a keyword whose
+// template fails, a missing handler, nothing to prompt with.
+func Play(ctx context.Context, opts Options) (Result, error) { panic("skeleton") }
+
+// AdHoc runs one module or action on the hosts of a pattern. Args are decoded as a task's are.
+func AdHoc(ctx context.Context, pattern string, task *playbook.Task, opts Options) (Result, error) {
+	panic("skeleton")
+}
