@@ -7,13 +7,12 @@ import (
 )
 
 // link is one authenticated way to a host on which programs can be started: an SSH
-// connection, or this machine. Worker, exec and bulk transfer are built on it alone.
+// connection, or this machine. Workers and transfers are built on it alone.
 type link interface {
 	// start runs a command line through the user's login shell (for this machine: /bin/sh -c).
-	// It may wait for a free session: a link never has more than six open.
+	// When the link has no free session it calls req.onFull once, without holding a lock, and waits
+	// until a session was closed; a server that refuses for want of sessions counts as full.
 	start(ctx context.Context, req startRequest) (session, error)
-	// sftp opens the sftp subsystem; errNoSFTP where there is none.
-	sftp(ctx context.Context) (session, error)
 	// dial opens a TCP connection from the host.
 	dial(ctx context.Context, network, address string) (net.Conn, error)
 	// lost is closed when the link is gone; err then says why.
@@ -25,15 +24,21 @@ type link interface {
 type startRequest struct {
 	line string // for the login shell
 	tty  bool
+	// onFull asks the caller to end an idle session soon; nil is allowed.
+	onFull func()
 }
 
-// session is a running program. Wait returns once the program ended and its output was
-// read to the end.
+// session is a running program. Whoever started it reads stdout and stderr, to the end or until
+// close; nothing is read ahead for them.
 type session interface {
 	stdin() io.WriteCloser
 	stdout() io.Reader
 	stderr() io.Reader
-	wait() error // *ExitError without Command, or ErrLost
-	kill() error // best effort: the signal KILL, then the channel closed
+	// wait returns once the program ended: *ExitError without Command, or ErrLost. It does not
+	// wait for the output to be read.
+	wait() error
+	kill() error // best effort: the signal KILL to the program's group; then close
+	// close ends the session: its pipes or channel are closed, which a shell that waits for input takes
+	// as the end. It does not block and may be called twice.
 	close() error
 }
