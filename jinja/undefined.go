@@ -14,3 +14,9 @@ type Undefined struct {
 
 // Markup is text that is HTML already: escaping leaves it alone.
 type Markup string
+
+// UndefinedError is implemented by errors that come of using an undefined value.
+type UndefinedError interface {
+	error
+	Undefined() *Undefined
+}

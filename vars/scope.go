@@ -1,0 +1,286 @@
+package vars
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/jinja"
+	"github.com/hostlerhq/hostler/jinja/value"
+)
+
+// Scope is the variables of one host and task. It remembers what it rendered, so
+// make a new one for the next task. It is for one goroutine at a time.
+type Scope struct {
+	engine *Engine
+	layers []Layer // highest level first; of equals the later given first
+	added  []Layer // those of them that With added to parent's
+	parent *Scope
+	memory map[string]*remembered
+	stack  []*frame // what is being rendered, outermost first
+}
+
+// remembered is a variable once rendered.
+type remembered struct {
+	v     any
+	needs map[string]struct{} // the other names that were read to make it
+}
+
+// frame is one variable being rendered.
+type frame struct {
+	name     string
+	pos      diag.Pos
+	needs    map[string]struct{}
+	volatile bool
+}
+
+// Scope makes one from layers in any order; among equal levels the later wins.
+func (e *Engine) Scope(layers ...Layer) *Scope {
+	return &Scope{engine: e, layers: ordered(layers)}
+}
+
+func ordered(layers []Layer) []Layer {
+	sorted := slices.Clone(layers)
+	slices.Reverse(sorted)
+	slices.SortStableFunc(sorted, func(a, b Layer) int { return cmp.Compare(b.Level, a.Level) })
+	return sorted
+}
+
+// With gives a scope with further layers (a loop's item, a task's vars). It shares what s
+// remembers, and later comes to remember, of variables that the new layers do not touch.
+func (s *Scope) With(layers ...Layer) *Scope {
+	all := slices.Clone(s.layers)
+	slices.Reverse(all)
+	return &Scope{engine: s.engine, layers: ordered(append(all, layers...)), added: layers, parent: s}
+}
+
+// Layers gives the layers that define a name, the winning one first, each with its value as
+// written.
+func (s *Scope) Layers(ctx context.Context, name string) ([]Layer, []any, error) {
+	var layers []Layer
+	var values []any
+	for i := range s.layers {
+		v, ok, err := s.layers[i].get(ctx, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if ok {
+			layers, values = append(layers, s.layers[i]), append(values, v)
+		}
+	}
+	return layers, values, nil
+}
+
+// Names gives every name that a layer with a Dict defines, sorted.
+func (s *Scope) Names() []string {
+	seen := map[string]struct{}{}
+	for i := range s.layers {
+		for k := range s.layers[i].Vars.All() {
+			if name, ok := k.(string); ok {
+				seen[name] = struct{}{}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// Volatile tells that what is being rendered must not be remembered, since it gives another
+// value each time: lookups, random, now. Filters and functions call it.
+func (s *Scope) Volatile() {
+	for _, f := range s.stack {
+		f.volatile = true
+	}
+}
+
+// Lookup implements jinja.Scope: the rendered value of a variable. A variable whose own
+// template needs an undefined one is itself undefined, with the reason in it.
+func (s *Scope) Lookup(ctx context.Context, name string) (any, bool, error) {
+	s.note(name)
+	if r, ok := s.recall(name); ok {
+		s.noteAll(r.needs)
+		return r.v, true, nil
+	}
+	raw, found, err := s.raw(ctx, name)
+	if err != nil || !found {
+		return nil, found, err
+	}
+	if !unrendered(raw) {
+		return raw, true, nil
+	}
+	if err := s.cycle(name); err != nil {
+		return nil, false, err
+	}
+	f := &frame{name: name, pos: place(raw), needs: map[string]struct{}{}}
+	s.stack = append(s.stack, f)
+	v, err := s.lenient(ctx, raw)
+	s.stack = s.stack[:len(s.stack)-1]
+	s.noteAll(f.needs)
+	if err != nil {
+		return nil, false, fmt.Errorf("variable %q: %w", name, err)
+	}
+	if !f.volatile {
+		s.remember(name, &remembered{v: v, needs: f.needs})
+	}
+	return v, true, nil
+}
+
+// raw finds the value as written, merged over the levels where hash_behaviour says so.
+func (s *Scope) raw(ctx context.Context, name string) (any, bool, error) {
+	var merged *value.Dict
+	for i := range s.layers {
+		v, ok, err := s.layers[i].get(ctx, name)
+		if err != nil {
+			return nil, false, err
+		}
+		if !ok {
+			continue
+		}
+		d, isDict := v.(*value.Dict)
+		if !s.engine.MergeHashes || !isDict {
+			if merged != nil {
+				break // a lower level with something else than a dict is hidden
+			}
+			return v, true, nil
+		}
+		if merged == nil {
+			merged = d
+			continue
+		}
+		merged = Merge(d, merged)
+	}
+	if merged == nil {
+		return nil, false, nil
+	}
+	return merged, true, nil
+}
+
+// Merge gives low with high's entries over it, dicts within dicts merged too. It alters neither.
+func Merge(low, high *value.Dict) *value.Dict {
+	out := value.NewDict()
+	for k, v := range low.All() {
+		out.Set(k, v)
+	}
+	for k, v := range high.All() {
+		if under, ok := out.Get(k); ok {
+			a, isA := under.(*value.Dict)
+			b, isB := v.(*value.Dict)
+			if isA && isB {
+				v = Merge(a, b)
+			}
+		}
+		out.Set(k, v)
+	}
+	return out
+}
+
+// recall finds what this scope, or a scope below whose view of the name is the same, remembers.
+func (s *Scope) recall(name string) (*remembered, bool) {
+	if r, ok := s.memory[name]; ok {
+		return r, true
+	}
+	if s.parent == nil {
+		return nil, false
+	}
+	r, ok := s.parent.recall(name)
+	if !ok || s.touches(name, r.needs) {
+		return nil, false
+	}
+	return r, true
+}
+
+// remember keeps an outcome in the lowest scope for which it holds.
+func (s *Scope) remember(name string, r *remembered) {
+	for s.parent != nil && !s.touches(name, r.needs) {
+		s = s.parent
+	}
+	if s.memory == nil {
+		s.memory = make(map[string]*remembered)
+	}
+	s.memory[name] = r
+}
+
+// touches reports whether a layer that With added may define the name or one that it needs.
+func (s *Scope) touches(name string, needs map[string]struct{}) bool {
+	for i := range s.added {
+		l := &s.added[i]
+		if l.Lookup != nil {
+			return true
+		}
+		if _, ok := l.Vars.Get(name); ok {
+			return true
+		}
+		for need := range needs {
+			if _, ok := l.Vars.Get(need); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// note records that what is being rendered needs a name.
+func (s *Scope) note(name string) {
+	if n := len(s.stack); n > 0 {
+		s.stack[n-1].needs[name] = struct{}{}
+	}
+}
+
+func (s *Scope) noteAll(names map[string]struct{}) {
+	if n := len(s.stack); n > 0 {
+		maps.Copy(s.stack[n-1].needs, names)
+	}
+}
+
+// cycle reports a variable that needs itself, with the chain of names.
+func (s *Scope) cycle(name string) error {
+	for i, f := range s.stack {
+		if f.name != name {
+			continue
+		}
+		chain := make([]string, 0, len(s.stack)-i+1)
+		for _, f := range s.stack[i:] {
+			chain = append(chain, f.name)
+		}
+		chain = append(chain, name)
+		return diag.Errorf(f.pos, "recursive loop detected in variable %q: %s", name, strings.Join(chain, " → ")).
+			WithHint("one of these must not be defined by the others")
+	}
+	return nil
+}
+
+// place gives where the first template in a value stands.
+func place(v any) diag.Pos {
+	switch v := v.(type) {
+	case *value.Template:
+		return v.Pos
+	case *value.Sealed:
+		return v.Pos
+	case *value.List:
+		for _, item := range v.Items {
+			if p := place(item); !p.IsZero() {
+				return p
+			}
+		}
+	case *value.Dict:
+		for _, item := range v.All() {
+			if p := place(item); !p.IsZero() {
+				return p
+			}
+		}
+	}
+	return diag.Pos{}
+}
+
+// undefined gives the undefined value that an error of the template engine is about.
+func undefined(err error) (*jinja.Undefined, bool) {
+	var u jinja.UndefinedError
+	if !errors.As(err, &u) {
+		return nil, false
+	}
+	return u.Undefined(), true
+}
