@@ -1,2 +1,0 @@
-// Package localexec is not written yet.
-package localexec

@@ -1,0 +1,70 @@
+// Package localexec runs programs on the controller: inventory and vault scripts, the pipe
+// lookup, ProxyCommand's relatives. It is, beside transport, the only place that starts processes.
+package localexec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Program is what to run. No shell sees Args.
+type Program struct {
+	Path  string
+	Args  []string
+	Dir   string
+	Env   []string // added to the process's own, "NAME=value"
+	Stdin io.Reader
+}
+
+// ExitError is a program that ended with a status other than 0.
+type ExitError struct {
+	Path   string
+	Status int // -1 when a signal ended it
+	Stderr string
+}
+
+func (e *ExitError) Error() string {
+	text := fmt.Sprintf("%s: exit status %d", e.Path, e.Status)
+	if first, _, _ := strings.Cut(strings.TrimSpace(e.Stderr), "\n"); first != "" {
+		text += ": " + first
+	}
+	return text
+}
+
+// grace is how long a cancelled program has between TERM and KILL.
+const grace = 2 * time.Second
+
+// Output runs a program to its end and gives what it printed. When ctx ends, its whole process
+// group is ended. Errors: *ExitError, or that it could not be started.
+func Output(ctx context.Context, p Program) ([]byte, error) {
+	c := exec.CommandContext(ctx, p.Path, p.Args...)
+	c.Dir, c.Stdin = p.Dir, p.Stdin
+	c.Env = append(os.Environ(), p.Env...)
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
+	c.WaitDelay = grace
+	var out, errOut bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errOut
+	err := c.Run()
+	if ctx.Err() != nil {
+		if c.Process != nil {
+			_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // what TERM left over; gone already is fine
+		}
+		return nil, fmt.Errorf("%s: %w", p.Path, context.Cause(ctx))
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return out.Bytes(), &ExitError{Path: p.Path, Status: exit.ExitCode(), Stderr: errOut.String()}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Path, err)
+	}
+	return out.Bytes(), nil
+}
