@@ -2,6 +2,8 @@ package transport
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -11,57 +13,203 @@ type machineOptions struct {
 	name string
 	// relink gives a link in place of one that was lost; nil when there is none to be had.
 	relink func(ctx context.Context) (link, error)
-	// tempDir gives the folder for spilled output; it is called when the first byte spills.
+	// tempDir gives the folder for spilled output; it is called when the first byte spills. nil is the system's.
 	tempDir func() (string, error)
 	// log takes what happens, for -vvv; nil is silence.
 	log func(event string)
-	// shell is the worker's shell; "" is /bin/sh.
-	shell string
+	// shell is the worker's shell and its arguments; nil is /bin/sh.
+	shell []string
 }
+
+// maxWorkers is how many shells one identity keeps on a host.
+const maxWorkers = 2
 
 // machine is one host behind one link: its workers of every identity and the Conns that use them.
 type machine struct {
 	opts machineOptions
 
-	mu   sync.Mutex
-	link link
+	mu         sync.Mutex
+	current    link
+	relinking  chan struct{} // closed when the attempt that runs now ended; nil when none runs
+	identities map[string]*identity
+	wanted     int // sessions that a full link asked us to give up
+	closed     bool
+}
+
+// identity is the workers of one user on one machine.
+type identity struct {
+	become   Become
+	idle     []*worker
+	open     int  // workers, idle or busy or starting
+	noWorker bool // shells that stay are refused: one session a command
 }
 
 // newMachine makes the machine behind a link. It contacts nothing. Closing it closes the link.
 func newMachine(l link, opts machineOptions) *machine {
-	if opts.shell == "" {
-		opts.shell = "/bin/sh"
+	if len(opts.shell) == 0 {
+		opts.shell = []string{"/bin/sh"}
 	}
-	return &machine{link: l, opts: opts}
+	return &machine{current: l, opts: opts, identities: map[string]*identity{}}
 }
 
 // conn gives a Conn as an identity. Its Close calls release, once; workers stay with the
 // machine for the next Conn of that identity.
 func (m *machine) conn(b Become, release func() error) *conn {
-	return &conn{m: m, become: b, release: release}
+	key := strings.Join(append([]string{b.Method, b.User, b.Exe, b.Password.Reveal()}, b.Flags...), "\x00")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := m.identities[key]
+	if id == nil {
+		id = &identity{become: b}
+		m.identities[key] = id
+	}
+	return &conn{m: m, id: id, release: release}
 }
 
 // close ends all workers and the link.
 func (m *machine) close() error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.link.close()
+	m.closed = true
+	l := m.current
+	m.mu.Unlock()
+	m.dropIdle()
+	return l.close()
 }
 
-// conn is the Conn of a machine as one identity.
-type conn struct {
-	m       *machine
-	become  Become
-	release func() error
-	once    sync.Once
+func (m *machine) logf(format string, args ...any) {
+	if m.opts.log != nil {
+		m.opts.log(fmt.Sprintf(format, args...))
+	}
 }
 
-// Close gives the Conn back.
-func (c *conn) Close() (err error) {
-	c.once.Do(func() {
-		if c.release != nil {
-			err = c.release()
+// live gives the link, or a new one when it was lost.
+func (m *machine) live(ctx context.Context) (link, error) {
+	for {
+		m.mu.Lock()
+		l, running := m.current, m.relinking
+		select {
+		case <-l.lost():
+		default:
+			m.mu.Unlock()
+			return l, nil
 		}
-	})
-	return err
+		if m.closed || m.opts.relink == nil {
+			m.mu.Unlock()
+			return nil, fmt.Errorf("%w: %w", ErrLost, l.err())
+		}
+		if running == nil {
+			done := make(chan struct{})
+			m.relinking = done
+			m.mu.Unlock()
+			return m.relink(ctx, done)
+		}
+		m.mu.Unlock()
+		select {
+		case <-running:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (m *machine) relink(ctx context.Context, done chan struct{}) (link, error) {
+	m.dropIdle()
+	m.logf("connecting again")
+	l, err := m.opts.relink(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		m.current = l
+		m.wanted = 0
+	}
+	m.relinking = nil
+	close(done)
+	return l, err
+}
+
+// dropIdle retires all workers that do nothing.
+func (m *machine) dropIdle() {
+	m.mu.Lock()
+	var idle []*worker
+	for _, id := range m.identities {
+		idle = append(idle, id.idle...)
+		id.open -= len(id.idle)
+		id.idle = nil
+	}
+	m.mu.Unlock()
+	for _, w := range idle {
+		w.retire()
+	}
+}
+
+// makeRoom gives up one idle worker, now or as soon as one is idle: the link is full.
+func (m *machine) makeRoom() {
+	m.mu.Lock()
+	var w *worker
+	for _, id := range m.identities {
+		if n := len(id.idle); n > 0 {
+			w = id.idle[0]
+			id.idle = id.idle[1:]
+			id.open--
+			break
+		}
+	}
+	if w == nil {
+		m.wanted++
+	}
+	m.mu.Unlock()
+	if w != nil {
+		w.retire()
+	}
+}
+
+// acquire gives an idle worker or starts one; nil where the command needs a session of its own.
+func (m *machine) acquire(ctx context.Context, id *identity) (*worker, error) {
+	m.mu.Lock()
+	for len(id.idle) > 0 {
+		w := id.idle[len(id.idle)-1]
+		id.idle = id.idle[:len(id.idle)-1]
+		select {
+		case <-w.link.lost():
+			id.open--
+			w.retire()
+			continue
+		default:
+		}
+		m.mu.Unlock()
+		return w, nil
+	}
+	if id.open >= maxWorkers || id.noWorker {
+		m.mu.Unlock()
+		return nil, nil
+	}
+	id.open++
+	m.mu.Unlock()
+	w, err := m.openWorker(ctx, id.become)
+	if err != nil {
+		m.mu.Lock()
+		id.open--
+		m.mu.Unlock()
+	}
+	return w, err
+}
+
+// release takes a worker back, or ends it.
+func (m *machine) release(id *identity, w *worker) {
+	if w.once {
+		w.retire()
+		return
+	}
+	m.mu.Lock()
+	keep := !w.dead.Load() && !m.closed && m.wanted == 0 && w.link == m.current
+	if keep {
+		id.idle = append(id.idle, w)
+	} else {
+		id.open--
+		m.wanted = max(0, m.wanted-1)
+	}
+	m.mu.Unlock()
+	if !keep {
+		w.retire()
+	}
 }

@@ -1,0 +1,112 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// input is what the command reads.
+func (c Command) input() io.Reader {
+	if c.Input != nil {
+		return c.Input
+	}
+	return bytes.NewReader(c.Stdin)
+}
+
+// wrap makes a program the whole of a shell that runs once.
+func (w *worker) wrap(text string) string {
+	restore := ""
+	if w.tty {
+		restore = "stty \"$h_t\" <&0\n"
+	}
+	end := w.token + "P"
+	return loader(end) + greeting(w.token) + restore + text + end + "\n"
+}
+
+// feeder copies a command's input to its session.
+type feeder struct {
+	mu   sync.Mutex
+	fail error
+}
+
+// start copies until the input ends or the session does. An input that fails must not look like one that
+// ended: the session is killed then.
+func (f *feeder) start(w *worker, input io.Reader) {
+	go func() {
+		in := w.sess.stdin()
+		source := &failing{r: input}
+		_, _ = io.Copy(in, source)
+		if source.err != nil {
+			f.mu.Lock()
+			f.fail = source.err
+			f.mu.Unlock()
+			_ = w.sess.kill()
+			return
+		}
+		_ = in.Close()
+	}()
+}
+
+func (f *feeder) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fail
+}
+
+// failing remembers how its reader failed.
+type failing struct {
+	r   io.Reader
+	err error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// raw runs text in the user's login shell, one exec, with nothing of ours around it.
+func (c *conn) raw(ctx context.Context, cmd Command, stdout, stderr io.Writer) (result, error) {
+	w, err := c.m.openRaw(ctx, c.id.become, cmd)
+	if err != nil {
+		return result{}, err
+	}
+	defer w.retire()
+	stop := context.AfterFunc(ctx, func() { _ = w.sess.kill() })
+	defer stop()
+	var feed feeder
+	if cmd.Stdin != nil || cmd.Input != nil {
+		feed.start(w, cmd.input())
+	} else if !cmd.TTY {
+		_ = w.sess.stdin().Close()
+	}
+	var errErr error
+	errDone := make(chan struct{})
+	go func() {
+		defer close(errDone)
+		_, errErr = io.Copy(stderr, w.errs.all())
+	}()
+	_, outErr := io.Copy(stdout, w.out.all())
+	<-errDone
+	err = w.sess.wait()
+	if ctx.Err() != nil {
+		return result{}, context.Cause(ctx)
+	}
+	if inErr := feed.err(); inErr != nil {
+		return result{}, inErr
+	}
+	if exit, ok := errors.AsType[*ExitError](err); ok {
+		return result{status: exit.Status}, errors.Join(outErr, errErr)
+	}
+	return result{}, errors.Join(err, outErr, errErr)
+}
+
+// all is the rest of the stream.
+func (f *frames) all() io.Reader {
+	return io.MultiReader(bytes.NewReader(f.buf), f.r)
+}

@@ -1,0 +1,258 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// worker is one shell on the host that runs commands one after the other, as one identity. It
+// reads program text from its stdin, so the login shell and sudo are paid once and nothing of a
+// command shows in ps. The shell of a command that needs a session of its own is the same
+// thing with another beginning.
+type worker struct {
+	sess  session
+	link  link
+	token string
+	out   frames
+	errs  frames
+	pid   atomic.Int64 // of the shell; 0 until its hello was read
+	pipes bool         // its printf is a builtin, so that stdin may travel in the text
+	once  bool         // the shell of one command
+	tty   bool         // both streams are one
+
+	greeted bool
+	running atomic.Int64 // process group of the command that runs, 0 when it has none
+	dead    atomic.Bool
+}
+
+// errNotStarted says for sure that a command never began: the shell was gone before.
+var errNotStarted = errors.New("the remote shell ended before the command began")
+
+// helloError is a shell that never came up.
+type helloError struct {
+	said string // what came instead
+	err  error
+}
+
+func (e *helloError) Error() string { return fmt.Sprintf("start a shell: %v: %s", e.err, e.said) }
+func (e *helloError) Unwrap() error { return errNotStarted }
+
+func newToken() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
+
+// bootstrap is the constant text of a shell that runs once: it takes one line of program from its
+// stdin, and no byte more, so that what follows is left to the command.
+const bootstrap = `IFS= read -r h_l;eval "$h_l"`
+
+// loader is that line: it reads a program up to the line end and runs it.
+func loader(end string) string {
+	return `h_n=$(printf '\nx');h_n=${h_n%x};h_p=;while IFS= read -r h_l&&[ "$h_l" != ` + end +
+		` ];do h_p=$h_p$h_l$h_n;done;eval "$h_p"` + "\n"
+}
+
+// greeting makes the shell ready and lets it say what it can do. What rc files printed comes before it and is dropped.
+func greeting(token string) string {
+	return setUp +
+		"h_c=p;case $(command -v printf) in /*) h_c=;;esac;h_g=;command -v setsid && h_g=setsid\n" +
+		"printf '" + token + "H%s:%s;' \"$$\" \"$h_c\" >&3;printf '" + token + "H;' >&4\n"
+}
+
+// hello reads the answer to greeting.
+func (w *worker) hello() error {
+	if w.greeted {
+		return nil
+	}
+	before := &tail{}
+	m, err := w.out.next(before)
+	switch {
+	case err != nil && !w.tty:
+		_, _ = io.Copy(before, io.MultiReader(bytes.NewReader(w.errs.buf), w.errs.r))
+	case err == nil && w.tty:
+		_, err = w.out.next(nil)
+	case err == nil:
+		_, err = w.errs.next(before)
+	}
+	pid, caps, _ := strings.Cut(m.text, ":")
+	n, convErr := strconv.ParseInt(pid, 10, 64)
+	if err == nil {
+		err = convErr
+	}
+	if err != nil {
+		w.dead.Store(true)
+		return &helloError{said: before.String(), err: err}
+	}
+	w.pid.Store(n)
+	w.pipes = strings.Contains(caps, "p")
+	w.greeted = true
+	return nil
+}
+
+// result is how a command ended.
+type result struct {
+	status int
+	left   bool // children were left behind
+}
+
+// run sends one program and reads its answer. It blocks until the answer is whole or the session is
+// closed; started is called when the command began. Errors: errNotStarted, ErrLost, or *sinkError
+// with a result that holds all the same.
+func (w *worker) run(text string, stdout, stderr io.Writer, started func()) (result, error) {
+	if err := w.begin(text); err != nil {
+		return result{}, err
+	}
+	defer w.running.Store(0)
+	started()
+	var errErr error
+	errDone := make(chan struct{})
+	if w.tty {
+		close(errDone)
+	} else {
+		go func() {
+			defer close(errDone)
+			_, errErr = w.errs.next(stderr)
+		}()
+	}
+	m, outErr := w.out.next(stdout)
+	if w.tty && (outErr == nil || isSink(outErr)) {
+		_, errErr = w.out.next(nil)
+	}
+	if outErr != nil && !isSink(outErr) {
+		_ = w.sess.close() // the other stream cannot come to its mark either
+	}
+	<-errDone
+	w.out.rest()
+	w.errs.rest()
+	for _, err := range []error{outErr, errErr} {
+		if err != nil && !isSink(err) {
+			return result{}, w.fail(ErrLost, err)
+		}
+	}
+	status, left, _ := strings.Cut(m.text, ":")
+	n, err := strconv.Atoi(status)
+	if m.kind != 'E' || err != nil {
+		return result{}, w.fail(ErrLost, fmt.Errorf("unexpected mark %q", m.kind))
+	}
+	return result{status: n, left: left != ""}, errors.Join(outErr, errErr)
+}
+
+// begin sends the program and reads that it began. The first one does not wait for the shell's hello.
+func (w *worker) begin(text string) error {
+	if _, err := io.WriteString(w.sess.stdin(), text); err != nil && w.greeted {
+		return w.fail(errNotStarted, err)
+	}
+	if err := w.hello(); err != nil {
+		return err
+	}
+	m, err := w.out.next(nil)
+	if err != nil {
+		return w.fail(errNotStarted, err)
+	}
+	if m.kind != 'S' {
+		return w.fail(ErrLost, fmt.Errorf("unexpected mark %q", m.kind))
+	}
+	if pgid, err := strconv.ParseInt(m.text, 10, 64); err == nil {
+		w.running.Store(pgid)
+	}
+	return nil
+}
+
+// fail marks the worker as useless. How its shell ended is part of the message when that is known.
+func (w *worker) fail(what, why error) error {
+	w.dead.Store(true)
+	if errors.Is(why, io.EOF) {
+		return what
+	}
+	return fmt.Errorf("%w: %w", what, why)
+}
+
+func isSink(err error) bool {
+	_, ok := errors.AsType[*sinkError](err)
+	return ok
+}
+
+// retire ends the shell. A child that was left behind keeps running; what it prints from
+// now on goes nowhere.
+func (w *worker) retire() {
+	w.dead.Store(true)
+	_ = w.sess.close()
+}
+
+// tail keeps the last 2 KiB of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p[max(0, len(p)-2048):]...)
+	t.b = t.b[max(0, len(t.b)-2048):]
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.b))
+}
+
+// Ending a command: the signal TERM, then KILL after killGrace, then the whole session.
+const killGrace = 2 * time.Second
+
+// killScript sends signal $3 to the process group $2 and to everything below the shell $1. It
+// forks only for the walk itself, and reads /proc with builtins.
+const killScript = `[ -n "$2" ] && kill "-$3" "-$2" 2>/dev/null
+tree=" $1 " more=1
+while [ -n "$more" ]; do
+	more=
+	for f in /proc/[0-9]*/stat; do
+		read -r line <"$f" || continue
+		pid=${line%% *}
+		case $tree in *" $pid "*) continue;; esac
+		rest=${line##*) }
+		rest=${rest#* }
+		case $tree in *" ${rest%% *} "*) tree="$tree$pid " more=1;; esac
+	done
+done 2>/dev/null
+for pid in $tree; do
+	[ "$pid" = "$1" ] || kill "-$3" "$pid" 2>/dev/null
+done
+exit 0`
+
+// killer runs killScript as the worker's identity, in another session.
+type killer func(ctx context.Context, pid, group int64, signal int) error
+
+// interrupt ends what the worker runs, gently first, and returns when it ended or was cut off.
+func (w *worker) interrupt(ctx context.Context, ended <-chan struct{}, kill killer) {
+	if pid := w.pid.Load(); pid != 0 && kill != nil {
+		for _, signal := range []int{15, 9} {
+			limit, stop := context.WithTimeout(ctx, 2*killGrace)
+			err := kill(limit, pid, w.running.Load(), signal)
+			stop()
+			if err != nil {
+				break
+			}
+			select {
+			case <-ended:
+				return
+			case <-time.After(killGrace):
+			}
+		}
+	}
+	w.dead.Store(true)
+	_ = w.sess.kill()
+}

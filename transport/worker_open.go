@@ -1,0 +1,120 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/hostlerhq/hostler/internal/shell"
+)
+
+// startLimit bounds how long a login shell may take before its first answer: heavy rc files take seconds.
+const startLimit = 60 * time.Second
+
+// openWorker starts a shell that stays. It does not wait for its hello when nobody has to be asked for a
+// password first: the first program goes after the greeting at once.
+func (m *machine) openWorker(ctx context.Context, b Become) (*worker, error) {
+	line, err := shell.Join(m.opts.shell...)
+	if err != nil {
+		return nil, err
+	}
+	w, err := m.open(ctx, b, startRequest{line: line}, false)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(w.sess.stdin(), greeting(w.token)); err != nil {
+		m.logf("write the greeting: %v", err) // the hello tells what became of it
+	}
+	return w, nil
+}
+
+// openOnce starts a shell for one command, which has the session to itself.
+func (m *machine) openOnce(ctx context.Context, b Become, tty bool) (*worker, error) {
+	text := bootstrap
+	ready := ""
+	if tty {
+		// The terminal must neither echo the program nor cut its lines; it is set up before the program is sent.
+		ready = newToken()
+		text = "h_t=$(stty -g);stty -echo -icanon;printf '" + ready + "R;';" + bootstrap
+	}
+	inner, err := shell.Join(append(slices.Clip(m.opts.shell), "-c", text)...)
+	if err != nil {
+		return nil, err
+	}
+	w, err := m.open(ctx, b, startRequest{line: inner, tty: tty}, false)
+	if err != nil {
+		return nil, err
+	}
+	w.once, w.tty = true, tty
+	if !tty {
+		return w, nil
+	}
+	stop := context.AfterFunc(ctx, func() { _ = w.sess.kill() })
+	defer stop()
+	token := w.out.token
+	w.out.token = []byte(ready)
+	before := &tail{}
+	if _, err := w.out.next(before); err != nil {
+		w.retire()
+		return nil, &helloError{said: before.String(), err: err}
+	}
+	w.out.token = token
+	return w, nil
+}
+
+// openRaw starts text as it is.
+func (m *machine) openRaw(ctx context.Context, b Become, cmd Command) (*worker, error) {
+	if b.Method == "" {
+		return m.start(ctx, startRequest{line: cmd.Raw, tty: cmd.TTY})
+	}
+	inner, err := shell.Join("/bin/sh", "-c", cmd.Raw)
+	if err != nil {
+		return nil, err
+	}
+	return m.open(ctx, b, startRequest{line: inner, tty: cmd.TTY}, true)
+}
+
+// open starts a command line as an identity; sudo, su or doas has let us through then, or will
+// say in place of the hello that it does not. wait asks to know before anything is sent.
+func (m *machine) open(ctx context.Context, b Become, req startRequest, wait bool) (*worker, error) {
+	if b.Method == "" {
+		req.line = "exec " + req.line
+		return m.start(ctx, req)
+	}
+	return m.escalate(ctx, b, req, wait)
+}
+
+// start starts a login shell's command line.
+func (m *machine) start(ctx context.Context, req startRequest) (*worker, error) {
+	l, err := m.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	req.onFull = m.makeRoom
+	s, err := l.start(ctx, req)
+	if err != nil {
+		select {
+		case <-l.lost():
+			return nil, fmt.Errorf("%w: %w: %w", errNotStarted, ErrLost, err)
+		default:
+			return nil, err
+		}
+	}
+	token := newToken()
+	return &worker{
+		sess: s, link: l, token: token, tty: req.tty,
+		out:  frames{r: s.stdout(), token: []byte(token)},
+		errs: frames{r: s.stderr(), token: []byte(token)},
+	}, nil
+}
+
+// helloWithin waits for the hello before anything was sent.
+func (w *worker) helloWithin(ctx context.Context) error {
+	limit, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	stop := context.AfterFunc(limit, func() { _ = w.sess.kill() })
+	defer stop()
+	return w.hello()
+}
