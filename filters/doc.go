@@ -1,2 +1,0 @@
-// Package filters is not written yet.
-package filters

@@ -1,0 +1,55 @@
+// Package filters is what Ansible adds to Jinja: filters, tests and lookups, with Ansible's names,
+// arguments and results. Jinja's own are in package jinja. Nothing here reads variables but through
+// the template's scope.
+package filters
+
+import (
+	"github.com/hostlerhq/hostler/jinja"
+)
+
+// entry is one filter or test: its names, its signature after the value (as jinja.Env.AddFilter takes it)
+// and what it does.
+type entry struct {
+	names  []string
+	params string
+	fn     jinja.Func
+	opts   []jinja.FuncOption
+}
+
+func one(name, params string, fn jinja.Func, opts ...jinja.FuncOption) entry {
+	return entry{names: []string{name}, params: params, fn: fn, opts: opts}
+}
+
+// named gives further names.
+func (e entry) named(more ...string) entry {
+	e.names = append(e.names, more...)
+	return e
+}
+
+// Register adds Ansible's filters and tests to an Env, under their short and their fully qualified
+// names (ansible.builtin.x).
+func Register(env *jinja.Env) {
+	for _, table := range [][]entry{plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters()} {
+		for _, e := range table {
+			for _, name := range e.names {
+				env.AddFilter(name, e.params, e.fn, e.opts...)
+				env.AddFilter("ansible.builtin."+name, e.params, e.fn, e.opts...)
+			}
+		}
+	}
+	for _, table := range [][]entry{resultTests(), valueTests()} {
+		for _, e := range table {
+			for _, name := range e.names {
+				env.AddTest(name, e.params, e.fn, e.opts...)
+				env.AddTest("ansible.builtin."+name, e.params, e.fn, e.opts...)
+			}
+		}
+	}
+}
+
+// volatile tells the scope that what is being rendered differs from time to time.
+func volatile(c *jinja.Call) {
+	if s, ok := c.Scope.(interface{ Volatile() }); ok {
+		s.Volatile()
+	}
+}
