@@ -3,8 +3,10 @@ package modules
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 
 	"github.com/hostlerhq/hostler/transport"
 )
@@ -14,8 +16,16 @@ import (
 var ErrPlanned = errors.New("planned, not done: check mode")
 
 // Host is the one host a module works on: the only way by which it may look at or alter anything.
+// It is for one run of one module, in one goroutine.
 type Host struct {
-	// unexported: conn, check, diff, actions, environment, local
+	opts     HostOptions
+	converge bool
+	actions  []Done
+	diffs    []Diff
+	warnings []string
+	altered  bool
+	planned  bool
+	noLog    bool
 }
 
 // HostOptions make a Host.
@@ -33,7 +43,7 @@ type HostOptions struct {
 }
 
 // NewHost makes a Host for one run of one module.
-func NewHost(opts HostOptions) *Host { panic("skeleton") }
+func NewHost(opts HostOptions) *Host { return &Host{opts: opts} }
 
 // Local is what a module may ask of the controller: files beside the playbook or role, and
 // templates with the task's variables. The engine implements it.
@@ -59,15 +69,84 @@ type RenderOptions struct {
 	Extra                                                  map[string]any
 }
 
-// Action is one alteration.
-type Action struct {
-	// Why is one line for people: "create directory /srv/iso".
-	Why string
-	// Argv, or Script with Args, does it; secrets go by Stdin.
-	Argv   []string
-	Script string
-	Args   []string
-	Stdin  []byte
-	Env    map[string]string
-	Dir    string
+// Name is the host's name in the inventory.
+func (h *Host) Name() string { return h.opts.Name }
+
+// Local lends what the controller has; nil where there is nothing.
+func (h *Host) Local() Local { return h.opts.Local }
+
+// WantDiff reports whether anybody will look at a diff, for modules to whom making one costs something.
+func (h *Host) WantDiff() bool { return h.opts.Diff }
+
+// Verbose is how much the user wants to be told (-v is 1).
+func (h *Host) Verbose() int { return h.opts.Verbose }
+
+// Warn adds a warning to the result.
+func (h *Host) Warn(format string, args ...any) {
+	h.warnings = append(h.warnings, fmt.Sprintf(format, args...))
+}
+
+// AddDiff adds a difference to the result; it is dropped when nobody wants one.
+func (h *Host) AddDiff(d Diff) {
+	if h.opts.Diff {
+		h.diffs = append(h.diffs, d)
+	}
+}
+
+// Hide keeps the module's result out of every output and log, as no_log does.
+func (h *Host) Hide() { h.noLog = true }
+
+// Query runs a program that only looks. A status other than 0 is a *transport.ExitError, and the
+// Output is then valid all the same. It may run twice when the connection breaks.
+func (h *Host) Query(ctx context.Context, argv ...string) (transport.Output, error) {
+	return h.opts.Conn.Exec(ctx, transport.Command{Argv: argv, Env: h.toolEnv(nil), Retry: true})
+}
+
+// Probe runs a script that only looks, in one round trip, with args as $1, $2 … It has the functions of
+// Report to tell what it found. A status other than 0 is a *transport.ExitError.
+func (h *Host) Probe(ctx context.Context, script string, args ...string) (*Report, error) {
+	return h.ProbeInput(ctx, nil, script, args...)
+}
+
+// ProbeInput is Probe with something on standard input, for instance a secret.
+func (h *Host) ProbeInput(ctx context.Context, stdin []byte, script string, args ...string) (*Report, error) {
+	out, err := h.opts.Conn.Exec(ctx, transport.Command{
+		Script: prelude + script, Args: args, Stdin: stdin, Env: h.toolEnv(nil), Retry: true,
+	})
+	r := ParseReport(out.Stdout)
+	r.Stderr, r.Exit = out.Stderr, out.Status
+	return r, err
+}
+
+// ReadFile reads a file whole; a missing one is fs.ErrNotExist, one over limit bytes an error. Limit 0 is 16 MiB.
+func (h *Host) ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
+	if limit == 0 {
+		limit = transport.DefaultLimit
+	}
+	r, err := h.opts.Conn.Get(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("read %s: it is larger than %d bytes", path, limit)
+	}
+	return data, nil
+}
+
+// Download opens a file of the host to read it as a stream; a missing one is fs.ErrNotExist.
+func (h *Host) Download(ctx context.Context, path string) (io.ReadCloser, error) {
+	return h.opts.Conn.Get(ctx, path)
+}
+
+// toolEnv is the environment of our own looks and changes: programs talk English, the task's environment wins.
+func (h *Host) toolEnv(extra map[string]string) map[string]string {
+	env := map[string]string{"LC_ALL": "C", "LANG": "C"}
+	maps.Copy(env, h.opts.Env)
+	maps.Copy(env, extra)
+	return env
 }

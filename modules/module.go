@@ -5,6 +5,9 @@ package modules
 
 import (
 	"context"
+	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/jinja/value"
@@ -15,7 +18,12 @@ type Module struct {
 	Name  string
 	Names []string // further names it answers to, fully qualified ones included
 	Docs  Docs
-	// unexported: argument schema, decode, run
+
+	args     *schema
+	result   reflect.Type
+	freeForm string
+	converge bool
+	run      func(context.Context, *Host, reflect.Value) (any, error)
 }
 
 // Docs is a module's manual, read from its source's comments.
@@ -44,61 +52,104 @@ type ArgError struct {
 	Key  bool // the key itself is wrong, not its value
 	Msg  string
 	Hint string
+	// Missing says that an argument is not there, which somebody who has more arguments still to come may ignore.
+	Missing bool
 }
 
 func (e *ArgError) Error() string { return e.Msg }
+
+// ArgErrors are all the mistakes in one task's arguments.
+type ArgErrors []*ArgError
+
+func (e ArgErrors) Error() string {
+	texts := make([]string, len(e))
+	for i, one := range e {
+		texts[i] = one.Msg
+		if one.Hint != "" {
+			texts[i] += " (" + one.Hint + ")"
+		}
+	}
+	return strings.Join(texts, "; ")
+}
 
 // Option changes what Define makes.
 type Option func(*Module)
 
 // Aliases are further names, for instance "ansible.builtin.copy".
-func Aliases(names ...string) Option { panic("skeleton") }
+func Aliases(names ...string) Option {
+	return func(m *Module) { m.Names = append(m.Names, names...) }
+}
 
 // FreeForm lets the argument take text in place of key=value pairs (command: echo hi).
-func FreeForm(arg string) Option { panic("skeleton") }
+func FreeForm(arg string) Option { return func(m *Module) { m.freeForm = arg } }
 
-// Converges declares that after a Change the module's probe must find nothing left to do.
-func Converges() Option { panic("skeleton") }
+// Converges declares that after a Change the module's probe must find nothing left to do: Reconcile then
+// looks once more in the same round trip, and fails when its plan is not empty.
+func Converges() Option { return func(m *Module) { m.converge = true } }
 
 // Define makes a module that runs once per host. Source is the file it stands in, embedded, from
-// which the manual is taken: the comment of the arguments' struct and of each field.
+// which the manual is taken: the comment of the arguments' struct and of each field. It panics
+// when A's tags make no sense, which the first test of the module shows.
 func Define[A, R any](name, source string, run func(context.Context, *Host, A) (R, error), opts ...Option) *Module {
-	panic("skeleton")
+	m := Declare[A](name, source, opts...)
+	m.result = reflect.TypeFor[R]()
+	m.Docs.Returns = returnDocs(source, m.result)
+	m.run = func(ctx context.Context, h *Host, args reflect.Value) (any, error) {
+		return run(ctx, h, args.Interface().(A))
+	}
+	return m
 }
+
+// Declare makes the description of an action of the run itself (debug, set_fact …): arguments and manual as a
+// module has them, but nothing that Run could run.
+func Declare[A any](name, source string, opts ...Option) *Module {
+	s, err := newSchema(reflect.TypeFor[A]())
+	if err != nil {
+		panic(fmt.Sprintf("module %s: %v", name, err))
+	}
+	m := &Module{Name: name, args: s}
+	for _, opt := range opts {
+		opt(m)
+	}
+	m.Docs = readDocs(source, s)
+	return m
+}
+
+// FreeForm gives the argument that takes free-form text, "" when there is none.
+func (m *Module) FreeForm() string { return m.freeForm }
+
+// Late gives the arguments that are to arrive unrendered, as *value.Template.
+func (m *Module) Late() []string {
+	var names []string
+	for _, f := range m.args.fields {
+		if f.late {
+			names = append(names, f.name)
+			names = append(names, f.aliases...)
+		}
+	}
+	return names
+}
+
+// Has reports whether the module knows the argument, by its name or an alias.
+func (m *Module) Has(arg string) bool { return m.args.field(arg) != nil }
 
 // Check looks for mistakes in arguments that may still hold *value.Template: unknown keys, literals of the
 // wrong type, missing or exclusive ones. It contacts nothing.
-func (m *Module) Check(args *value.Dict) []*ArgError { panic("skeleton") }
-
-// Run runs the module on a host. Args are rendered, but for those that the module takes late.
-// A module's failure is in the Result; err is for what is not the module's: *transport.UnreachableError,
-// transport.ErrLost, a cancelled context.
-func (m *Module) Run(ctx context.Context, h *Host, args *value.Dict) (Result, error) {
-	panic("skeleton")
+func (m *Module) Check(args *value.Dict) []*ArgError {
+	d := decoder{load: true}
+	d.decode(m.args, args, nil)
+	return d.errs
 }
 
-// Result is what a module came to.
-type Result struct {
-	// Data are the register keys, in order: the module's own and changed, failed, msg, skipped, diff,
-	// warnings, ansible_facts as far as they apply; our extras under "hostler".
-	Data     *value.Dict
-	Changed  bool
-	Failed   bool
-	Skipped  bool
-	Msg      string
-	Diff     []Diff
-	Warnings []string
-	Facts    *value.Dict // new facts, without the ansible_ prefix unless the name itself has it
-	NoLog    bool        // the module itself asks that its result be hidden
-}
-
-// Diff is one difference in Ansible's shape.
-type Diff struct {
-	Before       string `json:"before"`
-	After        string `json:"after"`
-	BeforeHeader string `json:"before_header,omitempty"`
-	AfterHeader  string `json:"after_header,omitempty"`
-	Prepared     string `json:"prepared,omitempty"`
+// Decode turns rendered arguments into an action's struct A, which must be the one that it was declared with.
+// The error is ArgErrors.
+func Decode[A any](m *Module, args *value.Dict) (out A, warnings []string, err error) {
+	var d decoder
+	v := d.decode(m.args, args, nil)
+	if len(d.errs) > 0 {
+		return out, d.warnings, ArgErrors(d.errs)
+	}
+	return v.Interface().(A), d.warnings, nil
 }
 
 // Lookup finds a module by any of its names.

@@ -1,0 +1,132 @@
+package modules_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+)
+
+type folderArgs struct {
+	Path  string           `arg:"path,alias=name" required:"true"`
+	State modules.Presence `arg:"state" default:"present"`
+	// Broken makes the change do nothing.
+	Broken bool `arg:"broken"`
+}
+
+type folderResult struct {
+	Path  string `json:"path"`
+	State string `json:"state"`
+}
+
+func folder(opts ...modules.Option) *modules.Module {
+	return modules.Define("folder", "", func(ctx context.Context, h *modules.Host, a folderArgs) (folderResult, error) {
+		_, after, err := modules.Reconcile(ctx, h, modules.Reconciler[string]{
+			Probe: `if [ -d "$1" ]; then say state present; else say state absent; fi`,
+			Args:  []string{a.Path},
+			Lock:  "folder",
+			Parse: func(r *modules.Report) (string, error) { return r.Text("state"), nil },
+			Plan: func(state string) ([]modules.Action, error) {
+				switch {
+				case a.Broken:
+					return []modules.Action{{Why: "pretend", Argv: []string{"true"}}}, nil
+				case state == string(a.State):
+					return nil, nil
+				case a.State == modules.Present:
+					return []modules.Action{{Why: "create folder " + a.Path, Argv: []string{"mkdir", "--", a.Path}}}, nil
+				}
+				return []modules.Action{{Why: "remove folder " + a.Path, Argv: []string{"rmdir", "--", a.Path}}}, nil
+			},
+			Want: func(string) string { return string(a.State) },
+		})
+		return folderResult{a.Path, after}, err
+	}, append(opts, modules.Converges())...)
+}
+
+var shells = map[string][]string{"dash": {"dash"}, "bash": {"bash"}, "busybox": {"busybox", "sh"}}
+
+func TestReconcile(t *testing.T) {
+	for name, sh := range shells {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "it's a folder")
+			run := func(check bool, pairs ...any) (modules.Result, int) {
+				t.Helper()
+				conn := &shConn{t: t, shell: sh}
+				h := modules.NewHost(modules.HostOptions{Name: "h", Conn: conn, Check: check})
+				r, err := folder().Run(t.Context(), h, value.NewDict(append([]any{"path", path}, pairs...)...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r, len(conn.sent)
+			}
+			for _, step := range []struct {
+				what    string
+				check   bool
+				args    []any
+				changed bool
+				state   string
+				trips   int
+			}{
+				{"check first", true, nil, true, "present", 1},
+				{"create", false, nil, true, "present", 2},
+				{"again", false, nil, false, "present", 1},
+				{"check again", true, nil, false, "present", 1},
+				{"remove", false, []any{"state", "absent"}, true, "absent", 2},
+				{"remove again", false, []any{"state", "absent"}, false, "absent", 1},
+			} {
+				r, trips := run(step.check, step.args...)
+				if r.Failed || r.Changed != step.changed || r.Data.Str("state") != step.state || trips != step.trips {
+					t.Errorf("%s: failed %v (%s), changed %v, state %q, %d trips; want changed %v, state %q, %d trips",
+						step.what, r.Failed, r.Msg, r.Changed, r.Data.Str("state"), trips, step.changed, step.state, step.trips)
+				}
+			}
+			r, _ := run(false, "broken", true)
+			if !r.Failed || !strings.HasPrefix(r.Msg, "did not converge") {
+				t.Errorf("a change without effect: failed %v, %q", r.Failed, r.Msg)
+			}
+		})
+	}
+}
+
+func TestChangeStopsAtTheFirstFailure(t *testing.T) {
+	conn := &shConn{t: t}
+	m := modules.Define("three", "", func(ctx context.Context, h *modules.Host, _ struct{}) (struct{}, error) {
+		done, err := h.Change(ctx,
+			modules.Action{Why: "one", Script: `printf 'out %s' "$1"; cat; echo "$K"`, Args: []string{"a b"}, Stdin: []byte("secret\n"), Env: map[string]string{"K": "v'"}},
+			modules.Action{Why: "two", Script: `echo bad >&2; exit 3`},
+			modules.Action{Why: "three", Argv: []string{"true"}},
+		)
+		if len(done) != 2 || string(done[0].Stdout) != "out a bsecret\nv'\n" {
+			t.Errorf("done: %+v", done)
+		}
+		return struct{}{}, err
+	})
+	r, err := m.Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Failed || r.Msg != "two: exit status 3: bad" || !r.Changed || len(conn.sent) != 1 {
+		t.Errorf("failed %v, msg %q, changed %v, %d round trips", r.Failed, r.Msg, r.Changed, len(conn.sent))
+	}
+	if rc, _ := r.Data.Get("rc"); rc != 3 {
+		t.Errorf("rc %v", rc)
+	}
+}
+
+func TestUnknownArgument(t *testing.T) {
+	errs := folder().Check(value.NewDict("pathh", "/x", "state", "presnt", "broken", "maybe"))
+	var got []string
+	for _, e := range errs {
+		got = append(got, e.Msg+" | "+e.Hint)
+	}
+	want := `unknown argument "pathh" | did you mean "path"?
+missing required argument "path" | 
+argument "state" must be one of present, absent, not "presnt" | did you mean "present"?
+argument "broken" must be a truth value (yes or no), not "maybe" | `
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+}
