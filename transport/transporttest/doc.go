@@ -1,2 +1,3 @@
-// Package transporttest is not written yet.
+// Package transporttest helps to test what stands on transport: Fake is a Conn with scripted
+// replies, Suite holds every Conn to the same contract.
 package transporttest
