@@ -14,6 +14,7 @@ import (
 type Playbook struct {
 	Path  string // as given; Dir of it is playbook_dir
 	Plays []*Play
+	Files []string // every file that was read, in order
 }
 
 // Field is a keyword's value as written: a value of jinja/value, perhaps still a *value.Template.
@@ -58,7 +59,8 @@ func (k *Keywords) Inherited(pick func(*Keywords) Field) Field {
 type Play struct {
 	Keywords
 	Pos   diag.Pos
-	Hosts Field // a pattern or a list of them
+	File  string // the playbook that it stands in, perhaps an imported one; its folder is playbook_dir
+	Hosts Field  // a pattern or a list of them
 
 	GatherFacts, GatherSubset, GatherTimeout, FactPath, Serial, Strategy, Order,
 	MaxFailPercentage, ForceHandlers, VarsFiles Field
@@ -66,8 +68,11 @@ type Play struct {
 
 	// Each is what the user wrote, roles at their place; run in this order.
 	PreTasks, RoleTasks, Tasks, PostTasks []Node
-	Handlers                              []Node
-	Roles                                 []*Role
+	// Handlers are those of the roles (dependencies first), then the play's own, then those that static imports
+	// brought. Of several with one name the last counts, as in Ansible.
+	Handlers []Node
+	// Roles are those of roles: and of import_role, in order, without their dependencies.
+	Roles []*Role
 }
 
 // Prompt is one entry of vars_prompt.
@@ -94,6 +99,8 @@ type Block struct {
 	Role                 *Role // the role that the block belongs to, if any
 	RoleEnd              bool  // the last block of a role
 	File                 string
+	// Static is the statement that a static import's block stands for: "import_tasks", "import_role" or "".
+	Static string
 }
 
 // Task is one task or handler.
@@ -124,7 +131,14 @@ type Task struct {
 	Listen      []string
 	Async, Poll Field
 	Handler     bool
+
+	// Apply are the keywords of include_tasks' and include_role's apply, nil without any. Tasks that are included
+	// have Apply as their parent, else the include's own Level.Parent: an include hands nothing else down.
+	Apply *Keywords
 }
+
+// BaseAction is the action's name without the collections that stand for Ansible itself.
+func (t *Task) BaseAction() string { return baseName(t.Action) }
 
 // LoopControl is loop_control.
 type LoopControl struct {
@@ -141,10 +155,9 @@ type Args struct {
 	Pos    diag.Pos
 	File   string
 	Node   *yaml.Node // of the arguments, to find places in; nil for free-form text
+	// Extra is the node of args: beside a module's own arguments.
+	Extra *yaml.Node
 }
-
-// Where gives the place of an argument, or of its key, for error messages.
-func (a Args) Where(path []any, key bool) diag.Pos { panic("skeleton") }
 
 // Role is one use of a role.
 type Role struct {
@@ -153,42 +166,44 @@ type Role struct {
 	Params *value.Dict
 	Pos    diag.Pos
 	Parent *Role // the role whose dependency or include this is
+	// Collection is the collection that the role belongs to, "" without one.
+	Collection string
+	// Key is equal for uses that Ansible holds to be the same: a host runs only the first of them in a play,
+	// unless AllowDuplicates.
+	Key string
 	// Defaults and Vars are unrendered.
-	Defaults, Vars          *value.Dict
+	Defaults, Vars *value.Dict
+	// Tasks is the role's own block; Dependencies run before it, see Blocks. It is there even when the role
+	// has no tasks.
 	Tasks                   *Block
-	Handlers                []Node
+	Handlers                []Node // its own; see AllHandlers
+	Dependencies            []*Role
 	AllowDuplicates, Public bool
+	// Included is set for include_role and import_role.
+	Included bool
+}
+
+// Blocks are the role's tasks in the order in which they run: dependencies first.
+func (r *Role) Blocks() []Node {
+	var out []Node
+	for _, d := range r.Dependencies {
+		out = append(out, d.Blocks()...)
+	}
+	return append(out, r.Tasks)
+}
+
+// AllHandlers are the role's handlers, those of its dependencies first.
+func (r *Role) AllHandlers() []Node {
+	var out []Node
+	for _, d := range r.Dependencies {
+		out = append(out, d.AllHandlers()...)
+	}
+	return append(out, r.Handlers...)
 }
 
 // ActionSpec describes an action of the run itself to the loader, so that its arguments are checked like
 // a module's.
 type ActionSpec = modules.Module
-
-// Loader reads playbooks.
-type Loader struct {
-	// Modules finds a module by name; Actions an action of the run itself.
-	Modules, Actions modules.Lookup
-	// RolesPath are further folders with roles, after those beside the playbook.
-	RolesPath []string
-	// CollectionsPath are folders with ansible_collections.
-	CollectionsPath []string
-	// Open reads a file; vaulted ones come opened. nil is os.ReadFile.
-	Open func(path string) ([]byte, error)
-}
-
-// Load reads a playbook and all that it takes in statically. Mistakes come all at once as a diag.List;
-// warnings come also when there is no error.
-func (l *Loader) Load(path string) (pb *Playbook, warnings diag.List, err error) { panic("skeleton") }
-
-// LoadTasks reads a task file for include_tasks at run time, as if it stood where parent is.
-func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords) ([]Node, diag.List, error) {
-	panic("skeleton")
-}
-
-// LoadRole reads a role for include_role at run time.
-func (l *Loader) LoadRole(use RoleUse, play *Play, parent *Keywords) (*Role, diag.List, error) {
-	panic("skeleton")
-}
 
 // RoleUse is what include_role and import_role take.
 type RoleUse struct {
@@ -196,6 +211,8 @@ type RoleUse struct {
 	TasksFrom, VarsFrom, DefaultsFrom, HandlersFrom string
 	Params                                          *value.Dict
 	AllowDuplicates, Public                         bool
-	Pos                                             diag.Pos
-	Parent                                          *Role
+	// SkipSpec leaves the role's argument spec unchecked (rolespec_validate: false).
+	SkipSpec bool
+	Pos      diag.Pos
+	Parent   *Role
 }

@@ -1,0 +1,3 @@
+package playbook
+
+func (ld *load) notified(p *Play) {}
