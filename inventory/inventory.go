@@ -5,16 +5,28 @@ package inventory
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/jinja/value"
 )
 
 // Inventory is all hosts and groups of the sources read. "all" and "ungrouped" always exist.
-// Reading it is safe for concurrent use; AddHost and AddGroup are not.
+// Reading it is safe for concurrent use; AddHost and AddToGroup are not.
 type Inventory struct {
 	Sources []string
-	// unexported: hosts, groups in order
+
+	hosts      []*Host
+	hostByName map[string]*Host
+	groups     []*Group
+	groupBy    map[string]*Group
+	all        *Group
+	ungrouped  *Group
+	implicit   map[string]*Host
+	files      *varsFiles
+	opts       Options
+	// shared are the sorted groups of hosts that are in the same groups directly.
+	shared map[string][]*Group
 }
 
 // Host is one host. Vars are those of its source line and of host_vars, unrendered, not merged with its groups'.
@@ -24,7 +36,11 @@ type Host struct {
 	Groups []*Group // direct ones
 	// Implicit marks the localhost that nobody defined.
 	Implicit bool
-	Pos      diag.Pos
+	// Source is the absolute path of the source that named the host first (inventory_file); "" when it was added in a run.
+	Source string
+	Pos    diag.Pos
+
+	groups []*Group // all but "all", in the order of GroupsOf
 }
 
 // Group is one group.
@@ -34,8 +50,12 @@ type Group struct {
 	Children []*Group
 	Parents  []*Group
 	Hosts    []*Host // direct ones
-	Priority int     // ansible_group_priority
-	Depth    int     // distance from all
+	Priority int     // ansible_group_priority, 1 by default
+	Depth    int     // longest distance from all
+	Pos      diag.Pos
+
+	hostSet map[*Host]bool
+	id      int
 }
 
 // Layer is one source of variables of a host or group.
@@ -43,6 +63,8 @@ type Layer struct {
 	Kind LayerKind
 	File string
 	Vars *value.Dict // unrendered
+
+	order int // of the folder that the file lies in
 }
 
 // LayerKind orders layers as Ansible's precedence does (levels 3 to 10).
@@ -62,48 +84,85 @@ type Options struct {
 	// Evaluate renders a template (or, with expr, an expression) against variables, for constructed
 	// sources; package cmd lends the template engine.
 	Evaluate func(ctx context.Context, text string, expr bool, vars *value.Dict) (any, error)
-	// RunScript runs an inventory script; package cmd lends internal/localexec.
+	// RunScript runs an inventory script and gives its output; package cmd lends internal/localexec.
 	RunScript func(ctx context.Context, path string, args ...string) ([]byte, error)
-	// Enabled are the plugins to try, in order; empty is Ansible's default and constructed.
+	// Enabled are the plugins to try, in order; empty is Ansible's default, advanced_host_list and constructed.
 	Enabled []string
 	// PlaybookDir is where group_vars and host_vars beside the playbook are; "" is none.
 	PlaybookDir string
-	// UnparsedFatal makes a source that no plugin can read an error, not a warning.
-	UnparsedFatal, AnyUnparsedFatal  bool
+	// UnparsedFatal makes it an error when no source at all can be read, AnyUnparsedFatal when one cannot.
+	// Otherwise that is a warning, as in Ansible.
+	UnparsedFatal, AnyUnparsedFatal bool
+	// IgnoreExtensions and IgnorePatterns (regular expressions) leave files of a folder out; nil
+	// extensions are Ansible's.
 	IgnoreExtensions, IgnorePatterns []string
+	// GroupNames is force_valid_group_names: "never" (the default, warns), "ignore", "always" (replaces and warns), "silently".
+	GroupNames string
+	// MergeHashes is hash_behaviour=merge.
+	MergeHashes bool
+	// ExtraVars are those of the command line, for constructed sources that use them.
+	ExtraVars *value.Dict
 }
 
-// Load reads the sources in order; later ones win. A source with a comma is a list of hosts. Warnings come also
-// when there is no error.
-func Load(ctx context.Context, sources []string, opts Options) (*Inventory, diag.List, error) {
-	panic("skeleton")
+// NotFoundError tells that an inventory source does not exist.
+type NotFoundError struct{ Path string }
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("no such inventory: %s", e.Path) }
+
+// newInventory makes one with the two groups that always exist.
+func newInventory(sources []string, opts Options) *Inventory {
+	inv := &Inventory{
+		Sources:    sources,
+		hostByName: map[string]*Host{},
+		groupBy:    map[string]*Group{},
+		implicit:   map[string]*Host{},
+		shared:     map[string][]*Group{},
+		opts:       opts,
+	}
+	inv.all, _ = inv.addGroup("all", diag.Pos{})
+	inv.ungrouped, _ = inv.addGroup("ungrouped", diag.Pos{})
+	// Two fresh groups cannot form a loop.
+	_, _ = inv.addChild(inv.all, inv.ungrouped, diag.Pos{})
+	for _, name := range localNames() {
+		h := &Host{Name: name, Implicit: true}
+		h.Vars = []Layer{{Vars: value.NewDict("ansible_connection", "local")}}
+		inv.implicit[name] = h
+	}
+	return inv
 }
 
-// Match gives the hosts of a pattern (surface 10: unions, &, !, globs, ~regex, [0:3], @file) in inventory order,
-// without duplicates. limit is a second pattern, "" for none. No match at all is an empty slice; the names of parts
-// that match nothing come as warnings.
-func (inv *Inventory) Match(pattern, limit string) ([]*Host, diag.List, error) { panic("skeleton") }
+// localNames are the names that mean this machine without being defined.
+func localNames() []string { return []string{"localhost", "127.0.0.1", "::1"} }
 
 // Host finds a host by name; "localhost" and its addresses always exist.
-func (inv *Inventory) Host(name string) (*Host, bool) { panic("skeleton") }
+func (inv *Inventory) Host(name string) (*Host, bool) {
+	if h, ok := inv.hostByName[name]; ok {
+		return h, true
+	}
+	if _, ok := inv.implicit[name]; !ok {
+		return nil, false
+	}
+	// As in Ansible, a defined host with one of the three names stands for the others.
+	for _, other := range localNames() {
+		if h, ok := inv.hostByName[other]; ok {
+			return h, true
+		}
+	}
+	return inv.implicit[name], true
+}
 
 // Group finds a group by name.
-func (inv *Inventory) Group(name string) (*Group, bool) { panic("skeleton") }
+func (inv *Inventory) Group(name string) (*Group, bool) {
+	g, ok := inv.groupBy[name]
+	return g, ok
+}
 
-// Hosts are all hosts in order; Groups all groups.
-func (inv *Inventory) Hosts() []*Host   { panic("skeleton") }
-func (inv *Inventory) Groups() []*Group { panic("skeleton") }
+// Hosts are all hosts in order of their definition, without the implicit localhost.
+func (inv *Inventory) Hosts() []*Host { return inv.hosts }
+
+// Groups are all groups in order of their definition, "all" and "ungrouped" first.
+func (inv *Inventory) Groups() []*Group { return inv.groups }
 
 // GroupsOf are all groups of a host but "all", ancestors included, in the order in which their variables apply: depth,
-// ansible_group_priority, name.
-func (inv *Inventory) GroupsOf(h *Host) []*Group { panic("skeleton") }
-
-// AddHost adds a host for the rest of the run (add_host), or changes it, and reports whether anything changed.
-func (inv *Inventory) AddHost(name string, groups []string, vars *value.Dict) (changed bool, err error) {
-	panic("skeleton")
-}
-
-// AddToGroup puts a host in a group, made when missing below parents (group_by).
-func (inv *Inventory) AddToGroup(h *Host, group string, parents ...string) (changed bool, err error) {
-	panic("skeleton")
-}
+// ansible_group_priority, name. The slice is shared: do not change it.
+func (inv *Inventory) GroupsOf(h *Host) []*Group { return h.groups }
