@@ -22,7 +22,7 @@ func (l *loader) readYAML(file string, text []byte) error {
 		return diag.Errorf(docs[1].Pos(docs[1].Root), "an inventory is one YAML document, this is a second")
 	}
 	doc := docs[0]
-	groups, err := doc.Entries(doc.Root)
+	groups, err := doc.Pairs(doc.Root)
 	if err != nil {
 		return diag.Errorf(doc.Pos(doc.Root), "an inventory is a mapping of groups").WithHint("begin with all: and below it hosts: or children:")
 	}
@@ -47,7 +47,7 @@ type yamlReader struct {
 }
 
 // group reads one group and gives it, or nil when its name cannot be used.
-func (y *yamlReader) group(e document.Entry) *Group {
+func (y *yamlReader) group(e document.Pair) *Group {
 	pos := y.doc.Pos(e.KeyNode)
 	name, ok := e.Key.(string)
 	if !ok || name == "" {
@@ -64,7 +64,7 @@ func (y *yamlReader) group(e document.Entry) *Group {
 		return nil
 	}
 	g := y.loader.group(name, pos)
-	sections, err := y.doc.Entries(node)
+	sections, err := y.doc.Pairs(node)
 	if err != nil {
 		y.errs.Add(err)
 		return g
@@ -81,7 +81,7 @@ func (y *yamlReader) isNull(n *yaml.Node) bool {
 }
 
 // section reads vars, children or hosts of a group.
-func (y *yamlReader) section(g *Group, s document.Entry) {
+func (y *yamlReader) section(g *Group, s document.Pair) {
 	pos := y.doc.Pos(s.KeyNode)
 	switch s.Key {
 	case "vars", "children", "hosts":
@@ -96,7 +96,7 @@ func (y *yamlReader) section(g *Group, s document.Entry) {
 		return
 	}
 	node := document.Deref(s.Value)
-	entries, err := y.doc.Entries(node)
+	entries, err := y.doc.Pairs(node)
 	if err != nil {
 		v, valueErr := y.doc.Value(node)
 		text, isText := v.(string)
@@ -105,7 +105,7 @@ func (y *yamlReader) section(g *Group, s document.Entry) {
 			return
 		case isText:
 			// A single name may stand without its colon.
-			entries = []document.Entry{{Key: text, KeyNode: node, Value: &yaml.Node{Kind: yaml.ScalarNode, Line: node.Line, Column: node.Column}}}
+			entries = []document.Pair{{Key: text, KeyNode: node, Value: &yaml.Node{Kind: yaml.ScalarNode, Line: node.Line, Column: node.Column}}}
 		default:
 			y.errs.Add(diag.Errorf(y.doc.Pos(node), "%s of group %q must be a mapping, not a list or value", s.Key, g.Name).
 				WithHint("write each name with a colon behind it, not with a dash before it"))
@@ -117,7 +117,7 @@ func (y *yamlReader) section(g *Group, s document.Entry) {
 	}
 }
 
-func (y *yamlReader) entry(g *Group, section string, e document.Entry) {
+func (y *yamlReader) entry(g *Group, section string, e document.Pair) {
 	pos := y.doc.Pos(e.KeyNode)
 	switch section {
 	case "vars":
@@ -137,7 +137,7 @@ func (y *yamlReader) entry(g *Group, section string, e document.Entry) {
 	}
 }
 
-func (y *yamlReader) hosts(g *Group, e document.Entry) {
+func (y *yamlReader) hosts(g *Group, e document.Pair) {
 	pos := y.doc.Pos(e.KeyNode)
 	pattern, ok := e.Key.(string)
 	if !ok || pattern == "" {
@@ -151,7 +151,7 @@ func (y *yamlReader) hosts(g *Group, e document.Entry) {
 		return
 	}
 	node := document.Deref(e.Value)
-	entries, err := y.doc.Entries(node)
+	entries, err := y.doc.Pairs(node)
 	if err != nil && !y.isNull(node) {
 		y.errs.Add(diag.Errorf(y.doc.Pos(node), "the variables of host %q must be a mapping", pattern))
 		return

@@ -283,15 +283,15 @@ func mergedPairs(v *yaml.Node) ([]pair, error) {
 
 var errMerge = errors.New("<<: must be followed by a mapping or a list of mappings")
 
-// Entry is one entry of a mapping, merged ones included.
-type Entry struct {
+// Pair is one entry of a mapping, merged ones included, with its key resolved.
+type Pair struct {
 	Key            any // string, int, bool …
 	KeyNode, Value *yaml.Node
 }
 
-// Entries gives the entries of a mapping in the order in which Value sets them; of
+// Pairs gives the entries of a mapping in the order in which Value sets them; of
 // equal keys only the last. It is an error when n is no mapping.
-func (d Document) Entries(n *yaml.Node) ([]Entry, error) {
+func (d Document) Pairs(n *yaml.Node) ([]Pair, error) {
 	n = Deref(n)
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, diag.Errorf(d.Pos(n), "expected a mapping")
@@ -300,14 +300,14 @@ func (d Document) Entries(n *yaml.Node) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Entry, 0, len(pairs))
+	out := make([]Pair, 0, len(pairs))
 	at := make(map[any]int, len(pairs))
 	for _, p := range pairs {
 		k, err := keyOf(p.key)
 		if err != nil {
 			return nil, &diag.Error{Pos: d.Pos(p.key), Err: err}
 		}
-		e := Entry{Key: k, KeyNode: p.key, Value: p.val}
+		e := Pair{Key: k, KeyNode: p.key, Value: p.val}
 		if i, again := at[value.HashKey(k)]; again {
 			out[i] = e
 			continue
