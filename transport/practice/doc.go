@@ -1,2 +1,0 @@
-// Package practice is not written yet.
-package practice
