@@ -77,6 +77,7 @@ func (ld *load) action(p place, t *Task, parts taskParts, at site) bool {
 // moduleKey picks the module out of a task's keys that are no keywords, and reports the others.
 func (ld *load) moduleKey(p place, t *Task, keys []document.Entry, at site) (document.Entry, bool) {
 	var known, unknown []document.Entry
+	var missing document.Entry // a module of Ansible's that is not here, which may never be reached
 	for _, k := range keys {
 		_, _, ok := ld.find(k.Name)
 		_, isKeyword := keywords[k.Name]
@@ -88,7 +89,9 @@ func (ld *load) moduleKey(p place, t *Task, keys []document.Entry, at site) (doc
 	}
 	for _, k := range unknown {
 		if len(known) == 0 && ld.looksLikeModule(k.Name, at) {
-			ld.unknownModule(p.pos(k.Key), k.Name, at, t)
+			if ld.unknownModule(p.pos(k.Key), k.Name, at, t) {
+				missing = k
+			}
 		} else {
 			ld.misplaced(p.pos(k.Key), k.Name, at)
 		}
@@ -99,7 +102,7 @@ func (ld *load) moduleKey(p place, t *Task, keys []document.Entry, at site) (doc
 			WithHint("a task names the module to run, for instance \"ansible.builtin.command: uptime\"")
 		return document.Entry{}, false
 	case len(known) == 0:
-		return document.Entry{}, false
+		return missing, missing.Key != nil
 	case len(known) > 1:
 		ld.fail(p.pos(known[1].Key), "a second module on one task: %s and %s", known[0].Name, known[1].Name).
 			WithHint("make a task of each; perhaps a \"- \" is missing")
@@ -122,18 +125,18 @@ func (ld *load) looksLikeModule(name string, at site) bool {
 	return diag.Near(name, ld.Names) != "" || diag.Near(name, keywordNames(at)) == ""
 }
 
-// unknownModule reports a module that there is not. Only what Ansible does not know either is an error under any
-// condition; a module of Ansible's that is missing here may stand under a condition that is never true.
-func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) {
+// unknownModule reports a module that there is not. One that Ansible does not know either is always an error; one that
+// is only missing here may stand under a condition that is never true: goOn is then set.
+func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) (goOn bool) {
 	base := baseName(name)
 	if slices.Contains(foreign, base) || isForeign(name) {
-		e := ld.fail(pos, "module %s exists for Ansible but not here", name)
+		e := ld.strict(guarded(&t.Keywords), pos, "module %s exists for Ansible but not here", name)
 		if near := diag.Near(base, ld.Names); near != "" {
 			e.WithHint("did you mean %q?", near)
 		} else {
-			e.WithHint("hostler doc -l lists the modules; command and shell can stand in for many")
+			e.WithHint("hostler doc lists the modules; command and shell can stand in for many")
 		}
-		return
+		return e.Severity == diag.Warning
 	}
 	e := ld.fail(pos, "there is no module %q", name)
 	if near := diag.Near(base, ld.Names); near != "" {
@@ -141,6 +144,7 @@ func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) {
 	} else if near := diag.Near(name, keywordNames(at)); near != "" {
 		e.WithHint("did you mean the keyword %q?", near)
 	}
+	return false
 }
 
 // actionKeyword reads action: and local_action:, as text or as a dict with module.
@@ -207,8 +211,7 @@ func (ld *load) named(p place, t *Task, name string, node *yaml.Node, rest strin
 		return ld.arguments(p, t, nil, node, rest, args)
 	}
 	m, isAction, ok := ld.find(name)
-	if !ok {
-		ld.unknownModule(t.ActionPos, name, onTask, t)
+	if !ok && !ld.unknownModule(t.ActionPos, name, onTask, t) {
 		return false
 	}
 	if !isAction {
@@ -217,16 +220,27 @@ func (ld *load) named(p place, t *Task, name string, node *yaml.Node, rest strin
 	return ld.arguments(p, t, m, node, rest, args)
 }
 
+// bareArgs are arguments that are expressions without braces.
+var bareArgs = map[string]string{"assert": "that", "debug": "var"}
+
 // checkArgs checks a task's arguments against its module's.
 func (ld *load) checkArgs(t *Task) {
+	if name, ok := bareArgs[t.BaseAction()]; ok {
+		v, _ := t.Args.Values.Get(name)
+		ld.bareArg(v, t.Args.Where([]any{name}, false))
+	}
 	m := t.Module
 	if m == nil && ld.Actions != nil && !document.HasTemplate(t.Action) {
 		m, _, _ = ld.find(t.Action)
 	}
-	if m == nil || t.Args.Whole.Set || t.ModuleDefaultsSet() {
+	if m == nil {
 		return
 	}
+	more := t.Args.Whole.Set || t.Inherited(func(k *Keywords) Field { return k.ModuleDefaults }).Set
 	for _, bad := range m.Check(t.Args.Values) {
+		if bad.Missing && more {
+			continue
+		}
 		e := ld.strict(guarded(&t.Keywords), t.Args.Where(bad.Path, bad.Key), "%s: %s", t.BaseAction(), bad.Msg)
 		if bad.Hint != "" {
 			e.WithHint("%s", bad.Hint)
@@ -234,7 +248,14 @@ func (ld *load) checkArgs(t *Task) {
 	}
 }
 
-// ModuleDefaultsSet reports whether module_defaults may add arguments to the task.
-func (t *Task) ModuleDefaultsSet() bool {
-	return t.Inherited(func(k *Keywords) Field { return k.ModuleDefaults }).Set
+// bareArg checks the syntax of an expression or a list of them.
+func (ld *load) bareArg(v any, pos diag.Pos) {
+	switch v := v.(type) {
+	case string:
+		ld.expression(v, pos)
+	case *value.List:
+		for _, item := range v.Items {
+			ld.bareArg(item, pos)
+		}
+	}
 }

@@ -26,6 +26,11 @@ func (a Args) Where(path []any, key bool) diag.Pos {
 			}
 		}
 	}
+	if len(path) > 0 && !a.Text.IsZero() {
+		if _, given := a.Values.Get(path[0]); given {
+			return a.Text
+		}
+	}
 	return a.Pos
 }
 
@@ -99,23 +104,29 @@ var rawModules = map[string]bool{
 	"import_role": true, "add_host": true, "group_by": true, "set_fact": true, "meta": true, "expect": true,
 }
 
+// commandLike take a command line, in which only a few key=value pairs are arguments.
+var commandLike = map[string]bool{
+	"command": true, "shell": true, "raw": true, "script": true, "win_command": true, "win_shell": true,
+}
+
 // freeForm reads arguments given as text.
 func (ld *load) freeForm(p place, t *Task, m *modules.Module, n *yaml.Node, s string) bool {
 	base := t.BaseAction()
-	pairs, raw, err := splitFreeForm(base, s)
+	t.Args.Text = p.pos(n)
+	pairs, raw, err := splitKV(s, commandLike[base])
 	if err != nil {
 		ld.fail(p.pos(n), "%s: %v", base, err)
 		return false
 	}
-	for _, kv := range pairs {
-		t.Args.Values.Set(kv.Key, ld.maybeTemplate(kv.Value, p.pos(n)))
+	for k, v := range pairs.All() {
+		t.Args.Values.Set(k, ld.maybeTemplate(pyText(v), p.pos(n)))
 	}
 	if raw == "" {
 		return true
 	}
 	name := rawParams
-	if freeFormArg(m) != "" {
-		name = freeFormArg(m)
+	if m != nil && m.FreeForm() != "" {
+		name = m.FreeForm()
 	} else if m != nil && !rawModules[base] {
 		word, _ := cutWord(raw)
 		ld.fail(p.pos(n), "%s takes no free text, only key=value pairs: %q is none", base, shorten(word)).

@@ -4,19 +4,8 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/jinja/value"
 )
-
-// freeFormArg is the argument of a module that takes free-form text.
-func freeFormArg(m *modules.Module) string {
-	if f, ok := any(m).(interface{ FreeForm() string }); ok && m != nil {
-		return f.FreeForm()
-	}
-	return ""
-}
-
-// keyValue is one key=value of a free-form text.
-type keyValue struct{ Key, Value string }
 
 // rawOptions are the keys that count as arguments in the text of command and its like.
 var rawOptions = map[string]bool{
@@ -24,18 +13,18 @@ var rawOptions = map[string]bool{
 	"stdin_add_newline": true, "strip_empty_ends": true,
 }
 
-// splitFreeForm parts text into key=value pairs and what is left over.
-func splitFreeForm(module, s string) (pairs []keyValue, raw string, err error) {
+// splitKV parts text into key=value pairs and what is left over.
+func splitKV(s string, only bool) (pairs *value.Dict, raw string, err error) {
 	words, err := splitWords(s)
 	if err != nil {
 		return nil, "", err
 	}
-	only := module == "command" || module == "shell" || module == "script" || module == "raw"
+	pairs = value.NewDict()
 	var rest []string
 	for _, w := range words {
 		k, v, ok := strings.Cut(w, "=")
 		if ok && k != "" && !strings.ContainsAny(k, "{}\"' \t\n") && (!only || rawOptions[k]) {
-			pairs = append(pairs, keyValue{k, unquote(v)})
+			pairs.Set(k, unquote(v))
 			continue
 		}
 		rest = append(rest, w)

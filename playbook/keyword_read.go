@@ -102,6 +102,10 @@ func (ld *load) misplaced(pos diag.Pos, name string, at site) {
 		ld.fail(pos, "%s is no longer a keyword", name).WithHint("%s", hint)
 		return
 	}
+	if name == "import_playbook" {
+		ld.fail(pos, "import_playbook cannot stand on %s", at).WithHint("it is an entry of the playbook's own list, beside the plays")
+		return
+	}
 	if kw, ok := keywords[name]; ok {
 		ld.fail(pos, "%s cannot stand on %s", name, at).WithHint("it belongs to %s", kw.in)
 		return

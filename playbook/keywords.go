@@ -46,7 +46,8 @@ func (s site) String() string {
 			names = append(names, one.String())
 		}
 	}
-	return strings.Join(names, " or ")
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // kind is what a keyword's value may be.

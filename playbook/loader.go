@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -168,6 +169,7 @@ func (l *Loader) start(dir string) *load { return &load{Loader: l, dir: dir} }
 
 // end splits what was found into warnings and, when anything is wrong, an error with all that is wrong.
 func (ld *load) end() (warnings diag.List, err error) {
+	ld.sort()
 	var fatal diag.List
 	for _, e := range ld.list {
 		if e.Severity == diag.Fatal {
@@ -180,6 +182,15 @@ func (ld *load) end() (warnings diag.List, err error) {
 		return warnings, nil
 	}
 	return warnings, fatal
+}
+
+// sort brings mistakes into the order of the files and of their lines.
+func (ld *load) sort() {
+	slices.SortStableFunc(ld.list, func(a, b *diag.Error) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(ld.files, a.Pos.File), slices.Index(ld.files, b.Pos.File)),
+			cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
 }
 
 // fail notes a mistake that Ansible refuses as well.

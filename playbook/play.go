@@ -169,14 +169,17 @@ func (ld *load) play(p place, n *yaml.Node, entries []document.Entry) *Play {
 	play := &Play{Pos: p.pos(n), File: p.doc.File}
 	lists := make(map[string]*yaml.Node)
 	hosts := false
+	var hostsNode *yaml.Node
 	for _, e := range entries {
-		hosts = hosts || e.Name == "hosts"
+		if e.Name == "hosts" {
+			hosts, hostsNode = true, e.Val
+		}
 		ld.playEntry(p, play, e, lists)
 	}
 	if !hosts {
 		ld.fail(play.Pos, "the play has no hosts").WithHint("write hosts: with a pattern of the inventory, for instance hosts: all")
 	}
-	ld.checkHosts(p, play, hosts)
+	ld.checkHosts(play, hostsNode, hosts)
 	p.play, p.parent = play, &play.Keywords
 	p.chain = nil
 	ld.sections(p, play, lists)
@@ -187,11 +190,9 @@ func (ld *load) play(p place, n *yaml.Node, entries []document.Entry) *Play {
 func (ld *load) playEntry(p place, play *Play, e document.Entry, lists map[string]*yaml.Node) {
 	kw := keywords[e.Name]
 	switch {
+	case (e.Name == "user" || e.Name == "remote_user") && play.RemoteUser.Set:
+		ld.fail(p.pos(e.Key), "user and remote_user are the same keyword").WithHint("keep remote_user")
 	case e.Name == "user":
-		if play.RemoteUser.Set {
-			ld.fail(p.pos(e.Key), "user and remote_user are the same keyword").WithHint("keep remote_user")
-			return
-		}
 		play.RemoteUser = ld.field(p.doc, e, text)
 	case kw.in&onPlay == 0:
 		ld.notOnPlay(p, e)
@@ -235,11 +236,11 @@ func (ld *load) sections(p place, play *Play, lists map[string]*yaml.Node) {
 }
 
 // checkHosts refuses hosts that can match nothing.
-func (ld *load) checkHosts(p place, play *Play, given bool) {
+func (ld *load) checkHosts(play *Play, node *yaml.Node, given bool) {
 	f := play.Hosts
 	switch v := f.Value.(type) {
 	case nil:
-		if given {
+		if given && isEmpty(node) {
 			ld.fail(play.Pos, "hosts is empty").WithHint("name a pattern of the inventory, for instance hosts: all")
 		}
 	case string:

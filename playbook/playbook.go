@@ -157,6 +157,8 @@ type Args struct {
 	Node   *yaml.Node // of the arguments, to find places in; nil for free-form text
 	// Extra is the node of args: beside a module's own arguments.
 	Extra *yaml.Node
+	// Text is the place of free-form text, zero without any.
+	Text diag.Pos
 }
 
 // Role is one use of a role.
