@@ -1,0 +1,58 @@
+package modules_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+)
+
+// TestSplitters compares with what Ansible's splitter and Python's shlex answered (testdata/splitter.py).
+func TestSplitters(t *testing.T) {
+	data, err := os.ReadFile("testdata/splitter.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Text         string
+		Words, Shell []string
+		KV, Raw      map[string]string
+	}
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		words, err := modules.SplitArgs(c.Text)
+		if (err == nil) != (c.Words != nil) || err == nil && !cmp.Equal(c.Words, words) {
+			t.Errorf("SplitArgs(%q) = %q, %v; want %q", c.Text, words, err, c.Words)
+		}
+		for raw, want := range map[bool]map[string]string{false: c.KV, true: c.Raw} {
+			kv, rest, err := modules.SplitKV(c.Text, raw)
+			if got := flat(kv, rest, err); !cmp.Equal(want, got) {
+				t.Errorf("SplitKV(%q, %v) = %q, %v; want %q", c.Text, raw, got, err, want)
+			}
+		}
+		shell, err := modules.SplitWords(c.Text)
+		if (err == nil) != (c.Shell != nil) || len(c.Shell) > 0 && !cmp.Equal(c.Shell, shell) {
+			t.Errorf("SplitWords(%q) = %q, %v; want %q", c.Text, shell, err, c.Shell)
+		}
+	}
+}
+
+// flat gives SplitKV's answer as parse_kv does.
+func flat(kv *value.Dict, rest string, err error) map[string]string {
+	if err != nil {
+		return nil
+	}
+	out := map[string]string{}
+	for k, v := range kv.All() {
+		out[k.(string)] = v.(string)
+	}
+	if rest != "" {
+		out["_raw_params"] = rest
+	}
+	return out
+}
