@@ -75,6 +75,9 @@ func (h *Host) Name() string { return h.opts.Name }
 // Local lends what the controller has; nil where there is nothing.
 func (h *Host) Local() Local { return h.opts.Local }
 
+// Planning reports check mode, for the wording of messages alone: a module's decisions do not depend on it.
+func (h *Host) Planning() bool { return h.opts.Check }
+
 // WantDiff reports whether anybody will look at a diff, for modules to whom making one costs something.
 func (h *Host) WantDiff() bool { return h.opts.Diff }
 

@@ -1,0 +1,31 @@
+// Package catalog lists every module. It is the only place that knows the families.
+package catalog
+
+import (
+	"slices"
+
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/command"
+)
+
+// All gives every module, family by family.
+func All() []*modules.Module {
+	return slices.Concat(
+		command.Modules(),
+	)
+}
+
+// Lookup makes the search by name, fully qualified names and aliases included.
+func Lookup() modules.Lookup {
+	byName := map[string]*modules.Module{}
+	for _, m := range All() {
+		byName[m.Name] = m
+		for _, name := range m.Names {
+			byName[name] = m
+		}
+	}
+	return func(name string) (*modules.Module, bool) {
+		m, ok := byName[name]
+		return m, ok
+	}
+}

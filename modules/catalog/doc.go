@@ -1,2 +1,0 @@
-// Package catalog is not written yet.
-package catalog
