@@ -177,3 +177,9 @@ func (Warning) event()         {}
 func (Deprecated) event()      {}
 func (Problem) event()         {}
 func (StatsFinished) event()   {}
+
+// Has reports whether the result has a key.
+func (o *Outcome) Has(key string) bool {
+	_, ok := o.Result.Get(key)
+	return ok
+}
