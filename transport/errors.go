@@ -60,3 +60,14 @@ type TimeoutError struct {
 func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("%s: still running after %s; killed", e.Command, e.After)
 }
+
+// InvalidError says that PutOptions.Validate refused the content. The file is as it was.
+type InvalidError struct {
+	Check  string // the command as it was given
+	Status int
+	Output []byte // what it printed
+}
+
+func (e *InvalidError) Error() string {
+	return fmt.Sprintf("%s: exit status %d: %s", e.Check, e.Status, e.Output)
+}

@@ -195,6 +195,8 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 	if w.once {
 		text = w.wrap(text)
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	ended := make(chan struct{})
 	interrupted := make(chan struct{})
 	kill := c.kill
@@ -205,19 +207,15 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 		defer close(interrupted)
 		w.interrupt(context.WithoutCancel(ctx), ended, kill)
 	})
-	var feed feeder
 	res, err := w.run(text, stdout, stderr, func() {
 		if from == fromSession {
-			feed.start(w, input)
+			go w.feed(input, cancel)
 		}
 	})
 	close(ended)
 	if !stop() {
 		<-interrupted
 		return res, context.Cause(ctx)
-	}
-	if inErr := feed.err(); inErr != nil {
-		return res, fmt.Errorf("read the command's input: %w", inErr)
 	}
 	return res, err
 }

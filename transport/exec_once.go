@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"sync"
 )
 
 // input is what the command reads.
@@ -26,34 +26,17 @@ func (w *worker) wrap(text string) string {
 	return loader(end) + greeting(w.token) + restore + text + end + "\n"
 }
 
-// feeder copies a command's input to its session.
-type feeder struct {
-	mu   sync.Mutex
-	fail error
-}
-
-// start copies until the input ends or the session does. An input that fails must not look like one that
-// ended: the session is killed then.
-func (f *feeder) start(w *worker, input io.Reader) {
-	go func() {
-		in := w.sess.stdin()
-		source := &failing{r: input}
-		_, _ = io.Copy(in, source)
-		if source.err != nil {
-			f.mu.Lock()
-			f.fail = source.err
-			f.mu.Unlock()
-			_ = w.sess.kill()
-			return
-		}
-		_ = in.Close()
-	}()
-}
-
-func (f *feeder) err() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.fail
+// feed copies a command's input to its session until the input ends or the session does. An input that
+// fails must not look like one that ended: fail then ends the command.
+func (w *worker) feed(input io.Reader, fail func(error)) {
+	in := w.sess.stdin()
+	source := &failing{r: input}
+	_, _ = io.Copy(in, source)
+	if source.err != nil {
+		fail(fmt.Errorf("read the command's input: %w", source.err))
+		return
+	}
+	_ = in.Close()
 }
 
 // failing remembers how its reader failed.
@@ -77,11 +60,12 @@ func (c *conn) raw(ctx context.Context, cmd Command, stdout, stderr io.Writer) (
 		return result{}, err
 	}
 	defer w.retire()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { _ = w.sess.kill() })
 	defer stop()
-	var feed feeder
 	if cmd.Stdin != nil || cmd.Input != nil {
-		feed.start(w, cmd.input())
+		go w.feed(cmd.input(), cancel)
 	} else if !cmd.TTY {
 		_ = w.sess.stdin().Close()
 	}
@@ -96,9 +80,6 @@ func (c *conn) raw(ctx context.Context, cmd Command, stdout, stderr io.Writer) (
 	err = w.sess.wait()
 	if ctx.Err() != nil {
 		return result{}, context.Cause(ctx)
-	}
-	if inErr := feed.err(); inErr != nil {
-		return result{}, inErr
 	}
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		return result{status: exit.Status}, errors.Join(outErr, errErr)
