@@ -33,11 +33,13 @@ func JSON(file string, text []byte, templates bool) (any, error) {
 	}
 	if err != nil {
 		at := dec.InputOffset()
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			at = max(syntax.Offset-1, 0)
-		}
-		if errors.Is(err, io.EOF) {
-			err = errors.New("unexpected end of JSON")
+		// The token reader counts its offsets in two ways; reading the whole again has only one.
+		var raw json.RawMessage
+		if syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, &raw)); ok {
+			at, err = max(syntax.Offset-1, 0), syntax
+			if at == int64(len(text))-1 && strings.Contains(syntax.Error(), "unexpected end") {
+				at++
+			}
 		}
 		return nil, diag.Errorf(d.pos(at), "JSON: %w", err)
 	}
