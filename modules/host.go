@@ -121,6 +121,12 @@ func (h *Host) ProbeInput(ctx context.Context, stdin []byte, script string, args
 	return r, err
 }
 
+// ProbePlain runs a script that only looks in the user's own environment: without the functions of Probe,
+// and with the locale and PATH that the host gives.
+func (h *Host) ProbePlain(ctx context.Context, script string, args ...string) (transport.Output, error) {
+	return h.opts.Conn.Exec(ctx, transport.Command{Script: script, Args: args, Env: h.opts.Env, Retry: true})
+}
+
 // ReadFile reads a file whole; a missing one is fs.ErrNotExist, one over limit bytes an error. Limit 0 is 16 MiB.
 func (h *Host) ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
 	if limit == 0 {

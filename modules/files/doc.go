@@ -1,2 +1,0 @@
-// Package files is not written yet.
-package files

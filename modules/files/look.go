@@ -1,0 +1,180 @@
+package files
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/hostlerhq/hostler/modules"
+)
+
+// lookLib are shell functions for probes and change scripts. They use what coreutils and busybox share.
+//
+//	expand PATH         sets $expanded: ~, ~user and $NAME as the host has them, no slash at the end
+//	look KEY PATH [-L]  tells stat's fields, status 1 and its error when it cannot; with -L those of a link's target
+const lookLib = `
+expand() {
+	expanded=$1
+	case $expanded in
+	'~' | '~/'*) expanded=${HOME:-/root}${expanded#'~'} ;;
+	'~'*)
+		__u=${expanded#'~'}; __u=${__u%%/*}
+		case $__u in
+		*[!A-Za-z0-9_.-]*) ;;
+		*) __h=$(eval "printf '%sx' ~$__u"); expanded=${__h%x}${expanded#"~$__u"} ;;
+		esac ;;
+	esac
+	__done=
+	while :; do
+		case $expanded in *'$'*) ;; *) break ;; esac
+		__done=$__done${expanded%%'$'*}; expanded=${expanded#*'$'}
+		case $expanded in
+		'{'*'}'*) __n=${expanded#'{'}; __n=${__n%%'}'*}; __r=${expanded#*'}'}; __t='${'$__n'}' ;;
+		*) __r=${expanded#"${expanded%%[!A-Za-z0-9_]*}"}; __n=${expanded%"$__r"}; __t='$'$__n ;;
+		esac
+		case $__n in
+		'' | [0-9]* | *[!A-Za-z0-9_]*) __done=$__done'$' ;;
+		*) eval "__v=\${$__n-\$__t}"; __done=$__done$__v; expanded=$__r ;;
+		esac
+	done
+	expanded=$__done$expanded
+	while :; do case $expanded in ?*/) expanded=${expanded%/} ;; *) break ;; esac; done
+}
+look() {
+	if __s=$(stat ${3-} -c '%f %d %i %h %u %g %s %b %o %t %T %X %Y %Z %U %G|%x|%y|%z' -- "$2" 2>&1); then say "$1" "$__s"
+	else say "$1" "$__s" 1; fi
+}
+sum() { case $1 in md5 | sha1 | sha224 | sha256 | sha384 | sha512) "${1}sum" <"$2" ;; *) return 1 ;; esac; }
+`
+
+// File types in the mode that stat gives.
+const (
+	typeMask   = 0o170000
+	typeSocket = 0o140000
+	typeLink   = 0o120000
+	typeFile   = 0o100000
+	typeBlock  = 0o060000
+	typeDir    = 0o040000
+	typeChar   = 0o020000
+	typeFIFO   = 0o010000
+)
+
+// info is what stat tells of a path.
+type info struct {
+	path   string
+	exists bool
+	mode   uint32 // type and permissions
+	dev    int
+	inode  int
+	nlink  int
+	uid    int
+	gid    int
+	size   int
+	blocks int
+	block  int // size of an I/O block
+	rdev   int
+	owner  string // "" when the number has no name
+	group  string
+	// Times are seconds since 1970.
+	atime, mtime, ctime float64
+	target              string // of a symbolic link
+	context             string // SELinux
+	attributes          string // of lsattr
+	sha1                string
+}
+
+func (i info) kind() uint32 { return i.mode & typeMask }
+
+func (i info) perm() uint32 { return i.mode &^ typeMask }
+
+func (i info) modeText() string { return fmt.Sprintf("%04o", i.perm()) }
+
+// state is the file's kind in the words of module file.
+func (i info) state() string {
+	switch {
+	case !i.exists:
+		return "absent"
+	case i.kind() == typeLink:
+		return "link"
+	case i.kind() == typeDir:
+		return "directory"
+	case i.nlink > 1:
+		return "hard"
+	}
+	return "file"
+}
+
+var (
+	missing  = regexp.MustCompile(`No such file or directory|Not a directory`)
+	fraction = regexp.MustCompile(`\.(\d+)`)
+)
+
+// readInfo reads what look told under a key. What cannot be looked at but exists is an error.
+func readInfo(r *modules.Report, key, path string) (info, error) {
+	i := info{path: path}
+	text := r.Text(key)
+	if r.Status(key) != 0 {
+		if missing.MatchString(text) {
+			return i, nil
+		}
+		if _, reason, ok := strings.Cut(text, path+"'"); ok {
+			text = strings.TrimLeft(reason, ": ")
+		} else if at := strings.LastIndex(text, ": "); at >= 0 {
+			text = text[at+2:]
+		}
+		return i, fmt.Errorf("look at %s: %s", path, text)
+	}
+	fields, times, _ := strings.Cut(text, "|")
+	words := strings.Fields(fields)
+	if len(words) < 16 {
+		return i, fmt.Errorf("look at %s: stat printed %q", path, text)
+	}
+	num := func(at int) int { n, _ := strconv.Atoi(words[at]); return n }
+	hex := func(at int) int { n, _ := strconv.ParseInt(words[at], 16, 64); return int(n) }
+	i.exists = true
+	i.mode, i.dev, i.inode, i.nlink = uint32(hex(0)), num(1), num(2), num(3)
+	i.uid, i.gid, i.size, i.blocks, i.block = num(4), num(5), num(6), num(7), num(8)
+	i.rdev = deviceNumber(hex(9), hex(10))
+	i.owner, i.group = named(words[14]), named(words[15])
+	human := append(strings.Split(times, "|"), "", "", "")
+	i.atime, i.mtime, i.ctime = seconds(num(11), human[0]), seconds(num(12), human[1]), seconds(num(13), human[2])
+	return i, nil
+}
+
+// deviceNumber is Linux's makedev.
+func deviceNumber(major, minor int) int {
+	return (major&0xfff)<<8 | minor&0xff | (minor&^0xff)<<12 | (major&^0xfff)<<32
+}
+
+func named(s string) string {
+	if s == "UNKNOWN" {
+		return ""
+	}
+	return s
+}
+
+// seconds puts the fraction that stat prints only in its human form behind whole seconds.
+func seconds(whole int, human string) float64 {
+	if m := fraction.FindString(human); m != "" {
+		if part, err := strconv.ParseFloat("0"+m, 64); err == nil {
+			return float64(whole) + part
+		}
+	}
+	return float64(whole)
+}
+
+// firstWord is the hash in what sha1sum prints.
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return strings.TrimPrefix(word, `\`)
+}
+
+// base is a path's last part as Python's os.path.basename gives it: empty after a slash.
+func base(p string) string {
+	if strings.HasSuffix(p, "/") {
+		return ""
+	}
+	return path.Base(p)
+}

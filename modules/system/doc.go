@@ -1,2 +1,0 @@
-// Package system is not written yet.
-package system

@@ -1,0 +1,7 @@
+// Package system holds the modules about the system as a whole.
+package system
+
+import "github.com/hostlerhq/hostler/modules"
+
+// All are the family's modules.
+func All() []*modules.Module { return []*modules.Module{Setup, GatherFacts} }
