@@ -22,6 +22,7 @@ type schema struct {
 type field struct {
 	name     string
 	goName   string
+	owner    string // the struct that it stands in
 	aliases  []string
 	index    []int
 	typ      reflect.Type
@@ -95,16 +96,16 @@ func (s *schema) add(t reflect.Type, at []int) error {
 			}
 			continue
 		}
-		if err := s.addField(sf, tag, index); err != nil {
+		if err := s.addField(t, sf, tag, index); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *schema) addField(sf reflect.StructField, tag string, index []int) error {
+func (s *schema) addField(owner reflect.Type, sf reflect.StructField, tag string, index []int) error {
 	parts := strings.Split(tag, ",")
-	f := &field{name: parts[0], goName: sf.Name, index: index, typ: sf.Type}
+	f := &field{name: parts[0], goName: sf.Name, owner: owner.Name(), index: index, typ: sf.Type}
 	for _, p := range parts[1:] {
 		alias, ok := strings.CutPrefix(p, "alias=")
 		if !ok {

@@ -21,11 +21,12 @@ var Command = modules.Define("command", commandSource, runCommand,
 // CommandArgs runs a program on the host, without a shell: variables such as $HOME in the arguments are replaced, but
 // pipes, redirections and wildcards are not special. Use shell for those.
 //
-//   - name: Define a domain unless it is there
-//     command: virsh define /srv/web.xml creates=/etc/libvirt/qemu/web.xml
-//   - name: An argument with blanks
-//     command:
-//     argv: [virsh, desc, web, "the web server"]
+//	# Define a domain unless it is there.
+//	- command: virsh define /srv/web.xml creates=/etc/libvirt/qemu/web.xml
+//
+//	# An argument with blanks.
+//	- command:
+//	    argv: [virsh, desc, web, "the web server"]
 type CommandArgs struct {
 	// The program and its arguments as one text, split as a shell splits words. It may also stand right after the module's name.
 	Cmd string `arg:"cmd,alias=_raw_params"`

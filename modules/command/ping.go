@@ -16,8 +16,8 @@ var Ping = modules.Define("ping", pingSource, runPing, modules.Aliases("ansible.
 
 // PingArgs proves that a host lets us in and has a shell that works, and answers pong. It is not ICMP ping.
 //
-//   - name: Is everybody there?
-//     ping:
+//	# Is everybody there?
+//	- ping:
 type PingArgs struct {
 	// What to answer. "crash" makes the task fail.
 	Data string `arg:"data" default:"pong"`

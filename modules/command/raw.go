@@ -20,8 +20,8 @@ var Raw = modules.Define("raw", rawSource, runRaw,
 // RawArgs hands text to the user's login shell as it is, and nothing else. It needs no POSIX shell on
 // the other side, so it works for switches and storage boxes. The task's environment is not applied.
 //
-//   - name: Ask the switch
-//     raw: show version
+//	# Ask the switch.
+//	- raw: show version
 type RawArgs struct {
 	// The text for the login shell, which stands right after the module's name.
 	Text string `arg:"_raw_params,alias=cmd" required:"true"`

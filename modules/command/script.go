@@ -21,8 +21,8 @@ var Script = modules.Define("script", scriptSource+rawSource, runScript,
 // ScriptArgs takes a script of the controller to the host, runs it there by what its first line names, and removes it again, all
 // in one round trip.
 //
-//   - name: Prepare the storage
-//     script: prepare.sh --vg "{{ vg }}" creates=/dev/{{ vg }}
+//	# Prepare the storage, once.
+//	- script: prepare.sh --vg "{{ vg }}" creates=/dev/{{ vg }}
 type ScriptArgs struct {
 	// The script's file and its arguments as the host's shell shall read them. It may also stand right after the module's
 	// name. A relative file is looked for in files/ of the role or the playbook.

@@ -17,10 +17,10 @@ var Shell = modules.Define("shell", shellSource+commandSource, runShell,
 
 // ShellArgs runs text by a shell on the host. Values of variables belong into it through the filter quote only.
 //
-//   - name: How many domains run?
-//     shell: virsh list --name | grep -c .
-//     register: count
-//     changed_when: false
+//	# How many domains run?
+//	- shell: virsh list --name | grep -c .
+//	  register: count
+//	  changed_when: false
 type ShellArgs struct {
 	// The text for the shell. It may also stand right after the module's name.
 	Cmd string `arg:"cmd,alias=_raw_params"`

@@ -1,0 +1,123 @@
+package catalog_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/catalog"
+)
+
+var update = flag.Bool("update", false, "write docs/modules anew")
+
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]string{}
+	for _, m := range catalog.All() {
+		for _, name := range append([]string{m.Name}, m.Names...) {
+			if other, twice := seen[name]; twice {
+				t.Errorf("%s: the modules %s and %s both answer to it", name, other, m.Name)
+			}
+			seen[name] = m.Name
+		}
+	}
+	find := catalog.Lookup()
+	for name, want := range seen {
+		if m, ok := find(name); !ok || m.Name != want {
+			t.Errorf("lookup of %s does not give %s", name, want)
+		}
+	}
+}
+
+func TestEverythingIsDocumented(t *testing.T) {
+	for _, m := range catalog.All() {
+		if m.Docs.Summary == "" {
+			t.Errorf("%s: its arguments' struct has no comment, or source is not the file that it stands in", m.Name)
+		}
+		checkArgs(t, m.Name, m.Docs.Args)
+		for _, r := range m.Docs.Returns {
+			if r.Text == "" {
+				t.Errorf("%s: return key %s has no comment", m.Name, r.Name)
+			}
+		}
+	}
+}
+
+func checkArgs(t *testing.T, at string, args []modules.ArgDoc) {
+	t.Helper()
+	for _, a := range args {
+		if a.Text == "" {
+			t.Errorf("%s: argument %s has no comment", at, a.Name)
+		}
+		checkArgs(t, at+"."+a.Name, a.Args)
+	}
+}
+
+var defined = regexp.MustCompile(`(?m)^var (\w+) = modules\.Define(?:\[[^\]]*\])?\(\s*"(\w+)"`)
+
+// TestEveryModuleIsListed reads the families' sources for modules that no list has.
+func TestEveryModuleIsListed(t *testing.T) {
+	find := catalog.Lookup()
+	files, err := filepath.Glob("../*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range defined.FindAllStringSubmatch(string(text), -1) {
+			count++
+			if _, ok := find(m[2]); !ok {
+				t.Errorf("%s: module %s is in no list of its family, or its family is not in the catalog", file, m[2])
+			}
+		}
+	}
+	if count != len(catalog.All()) {
+		t.Errorf("%d modules are defined, %d are listed", count, len(catalog.All()))
+	}
+}
+
+// TestDocsAreFresh compares docs/modules with what the sources' comments make; -update writes it.
+func TestDocsAreFresh(t *testing.T) {
+	dir := filepath.Join("..", "..", "docs", "modules")
+	if *update {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	index := catalog.Index()
+	pages := map[string]string{"README.md": index}
+	for _, m := range catalog.All() {
+		pages[m.Name+".md"] = m.Manual(true)
+	}
+	for name, want := range pages {
+		path := filepath.Join(dir, name)
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != want {
+			t.Errorf("%s is stale; run go test ./modules/catalog -update (%v)", path, err)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if _, ok := pages[filepath.Base(file)]; !ok {
+			t.Errorf("%s belongs to no module", file)
+		}
+	}
+}
