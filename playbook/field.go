@@ -18,6 +18,8 @@ type place struct {
 	role    *Role
 	parent  *Keywords
 	handler bool
+	inBlock bool
+	guard   bool     // a condition may keep what is being read from running
 	chain   []string // files and roles that are being imported, outermost first
 }
 
@@ -63,17 +65,22 @@ func (ld *load) templates(v any) {
 }
 
 // field reads a keyword's value; an empty one is as if it were not there.
-func (ld *load) field(doc document.Document, e document.Entry, k kind) Field {
-	pos := doc.Pos(e.Val)
-	v := ld.value(doc, e.Val)
+func (ld *load) field(p place, e document.Entry, k kind) Field {
+	pos := p.pos(e.Val)
+	v := ld.value(p.doc, e.Val)
 	if v == nil {
 		return Field{}
 	}
-	v, problem := coerce(v, k)
-	if problem != "" {
-		ld.fail(pos, "%s %s, not %s", e.Name, problem, describe(v))
+	out, problem := coerce(v, k)
+	if problem == "" {
+		return Field{Value: out, Pos: pos, Set: true}
+	}
+	if k == dict || k == sequence || k == list {
+		ld.fail(pos, "%s %s, not %s", e.Name, problem, describe(out))
 		return Field{}
 	}
+	// Ansible finds these only when it comes to them; the run then refuses the value.
+	ld.strict(p.guard, pos, "%s %s, not %s", e.Name, problem, describe(out))
 	return Field{Value: v, Pos: pos, Set: true}
 }
 
@@ -259,7 +266,8 @@ func shorten(s string) string {
 }
 
 // conditions reads when and its like: one or a list.
-func (ld *load) conditions(doc document.Document, e document.Entry) []Field {
+func (ld *load) conditions(p place, e document.Entry) []Field {
+	doc := p.doc
 	nodes := []*yaml.Node{e.Val}
 	if e.Val.Kind == yaml.SequenceNode {
 		nodes = document.Items(e.Val)
@@ -276,12 +284,10 @@ func (ld *load) conditions(doc document.Document, e document.Entry) []Field {
 		case nil:
 			continue
 		case *value.Dict:
-			ld.fail(pos, "%s must be a condition or a list of them, not a dict", e.Name).
+			ld.strict(false, pos, "%s must be a condition or a list of them, not a dict", e.Name).
 				WithHint("a condition with \": \" in it must be quoted")
-			continue
 		case *value.List:
-			ld.fail(pos, "%s must be a condition or a list of them, not a list in a list", e.Name)
-			continue
+			ld.strict(false, pos, "%s must be a condition or a list of them, not a list in a list", e.Name)
 		case *value.Template:
 			ld.warn(pos, "%s holds template braces; a condition is an expression already", e.Name).
 				WithHint("write the expression without {{ }}")
@@ -305,8 +311,9 @@ func (ld *load) expression(text string, pos diag.Pos) {
 }
 
 // texts reads one text or a list of texts; each comes as a Field.
-func (ld *load) texts(doc document.Document, e document.Entry) []Field {
-	f := ld.field(doc, e, list)
+func (ld *load) texts(p place, e document.Entry) []Field {
+	doc := p.doc
+	f := ld.field(p, e, list)
 	if !f.Set {
 		return nil
 	}
@@ -325,9 +332,9 @@ func (ld *load) texts(doc document.Document, e document.Entry) []Field {
 }
 
 // tagList reads tags: one text, parted by commas, or a list of texts.
-func (ld *load) tagList(doc document.Document, e document.Entry) []string {
+func (ld *load) tagList(p place, e document.Entry) []string {
 	var out []string
-	for _, f := range ld.texts(doc, e) {
+	for _, f := range ld.texts(p, e) {
 		if t, late := f.Value.(*value.Template); late {
 			out = append(out, t.Text)
 			continue

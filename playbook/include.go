@@ -166,9 +166,10 @@ func (ld *load) importTasks(p place, t *Task) []Node {
 	}
 	b := &Block{Keywords: t.Keywords, Pos: t.Pos, Role: p.role, File: path, Static: "import_tasks", Notify: t.Notify}
 	inner := p
-	inner.parent = &b.Keywords
+	inner.parent, inner.inBlock = &b.Keywords, false
+	inner.guard = p.guard || guarded(&b.Keywords)
 	inner.chain = append(slices.Clone(p.chain), p.doc.File)
-	b.Body = ld.taskFile(path, pos, inner)
+	b.Body = ld.taskFile(path, inner)
 	if b.Notify != nil {
 		inheritNotify(b.Notify, b.Body)
 	}
@@ -228,7 +229,7 @@ func (ld *load) early(v any, pos diag.Pos, k *Keywords, p place, instead string)
 }
 
 // taskFile reads a file of tasks.
-func (ld *load) taskFile(path string, from diag.Pos, p place) []Node {
+func (ld *load) taskFile(path string, p place) []Node {
 	doc, ok := ld.open(path)
 	if !ok {
 		return nil

@@ -15,13 +15,13 @@ func (ld *load) shared(p place, e document.Entry, k *Keywords) bool {
 	kw := keywords[e.Name]
 	switch {
 	case kw.field != nil:
-		*kw.field(k) = ld.field(p.doc, e, kw.kind)
+		*kw.field(k) = ld.field(p, e, kw.kind)
 	case e.Name == "vars":
 		k.Vars = ld.vars(p.doc, e)
 	case e.Name == "tags":
-		k.Tags = ld.tagList(p.doc, e)
+		k.Tags = ld.tagList(p, e)
 	case e.Name == "when":
-		k.When = ld.conditions(p.doc, e)
+		k.When = ld.conditions(p, e)
 	default:
 		return false
 	}

@@ -138,8 +138,8 @@ func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords
 		return was.val, was.list, was.err
 	}
 	ld := l.start(playDir(play))
-	p := place{play: play, role: role, parent: parent}
-	now := &loaded[[]Node]{val: ld.taskFile(path, diag.Pos{}, p)}
+	p := place{play: play, role: role, parent: parent, guard: guarded(parent)}
+	now := &loaded[[]Node]{val: ld.taskFile(path, p)}
 	now.list, now.err = ld.end()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -193,12 +193,12 @@ func (ld *load) playEntry(p place, play *Play, e document.Entry, lists map[strin
 	case (e.Name == "user" || e.Name == "remote_user") && play.RemoteUser.Set:
 		ld.fail(p.pos(e.Key), "user and remote_user are the same keyword").WithHint("keep remote_user")
 	case e.Name == "user":
-		play.RemoteUser = ld.field(p.doc, e, text)
+		play.RemoteUser = ld.field(p, e, text)
 	case kw.in&onPlay == 0:
 		ld.notOnPlay(p, e)
 	case ld.shared(p, e, &play.Keywords):
 	case kw.play != nil:
-		*kw.play(play) = ld.field(p.doc, e, kw.kind)
+		*kw.play(play) = ld.field(p, e, kw.kind)
 	case e.Name == "vars_prompt":
 		ld.prompts(p, play, e)
 	default:
@@ -296,17 +296,17 @@ func (ld *load) prompts(p place, play *Play, e document.Entry) {
 func (ld *load) promptEntry(p place, one *Prompt, e document.Entry) {
 	switch e.Name {
 	case "name":
-		one.Name = pyText(ld.field(p.doc, e, text).Value)
+		one.Name = pyText(ld.field(p, e, text).Value)
 	case "prompt":
-		one.Text = pyText(ld.field(p.doc, e, text).Value)
+		one.Text = pyText(ld.field(p, e, text).Value)
 	case "encrypt":
-		one.Encrypt = pyText(ld.field(p.doc, e, text).Value)
+		one.Encrypt = pyText(ld.field(p, e, text).Value)
 	case "salt":
-		one.Salt = pyText(ld.field(p.doc, e, text).Value)
+		one.Salt = pyText(ld.field(p, e, text).Value)
 	case "salt_size":
-		one.SaltSize, _ = ld.field(p.doc, e, integer).Value.(int)
+		one.SaltSize, _ = ld.field(p, e, integer).Value.(int)
 	case "default":
-		one.Default = ld.field(p.doc, e, anything)
+		one.Default = ld.field(p, e, anything)
 	case "private":
 		one.Private = ld.flagOr(p, e, true)
 	case "confirm":
@@ -322,7 +322,7 @@ func (ld *load) promptEntry(p place, one *Prompt, e document.Entry) {
 }
 
 func (ld *load) flagOr(p place, e document.Entry, otherwise bool) bool {
-	if f := ld.field(p.doc, e, flag); f.Set {
+	if f := ld.field(p, e, flag); f.Set {
 		b, isBool := f.Value.(bool)
 		return isBool && b || !isBool && otherwise
 	}

@@ -23,8 +23,11 @@ func (l *Loader) LoadRole(use RoleUse, play *Play, parent *Keywords) (*Role, dia
 		return was.val, was.list, was.err
 	}
 	ld := l.start(playDir(play))
-	p := place{doc: document.Document{File: use.Pos.File}, play: play, role: use.Parent, parent: parent}
+	p := place{doc: document.Document{File: use.Pos.File}, play: play, role: use.Parent, parent: parent, guard: guarded(parent)}
 	now := &loaded[*Role]{val: ld.role(p, use, Keywords{})}
+	if now.val != nil {
+		now.val.Included = true
+	}
 	now.list, now.err = ld.end()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,7 +90,8 @@ func (ld *load) role(p place, use RoleUse, own Keywords) *Role {
 	r.Key = fmt.Sprint(r.Path, "|", useKey(use), "|", own.Tags, "|", conditions, "|", plain(own.Vars))
 
 	inner := p
-	inner.role, inner.parent, inner.handler = r, &r.Tasks.Keywords, false
+	inner.role, inner.parent, inner.handler, inner.inBlock = r, &r.Tasks.Keywords, false, false
+	inner.guard = p.guard || guarded(inner.parent)
 	inner.chain = append(slices.Clone(p.chain), r.Path)
 	r.Defaults = ld.roleVars(r, "defaults", use.DefaultsFrom, use.Pos)
 	r.Vars = ld.roleVars(r, "vars", use.VarsFrom, use.Pos)
@@ -305,7 +309,7 @@ func (ld *load) taskFileIn(path string, p place) []Node {
 	if !ok || isEmpty(doc.Root) {
 		return nil
 	}
-	return ld.taskFile(path, diag.Pos{}, p)
+	return ld.taskFile(path, p)
 }
 
 // specTask is the task that checks a role's arguments against its spec.

@@ -55,13 +55,13 @@ func (ld *load) metaMain(p place, r *Role, path string) (specs *value.Dict) {
 		case "dependencies":
 			deps = e.Val
 		case "allow_duplicates":
-			if f := ld.field(doc, e, flag); f.Set {
+			if f := ld.field(p, e, flag); f.Set {
 				r.AllowDuplicates, _ = f.Value.(bool)
 			}
 		case "argument_specs":
 			specs = ld.argumentSpecs(doc, e)
 		case "collections":
-			r.Tasks.Collections = ld.field(doc, e, list)
+			r.Tasks.Collections = ld.field(p, e, list)
 		case "galaxy_info", "cloud_platforms", "standalone":
 		default:
 			bad := ld.fail(doc.Pos(e.Key), "%q is not a key of a role's meta", e.Name)

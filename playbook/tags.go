@@ -75,20 +75,37 @@ func walk(list []Node, yield func(*Task) bool) bool {
 // ListedTask is a line of --list-tasks.
 type ListedTask struct {
 	Task *Task
-	Name string   // with its role in front, as Ansible lists it
+	Name string   // with its role in front; the action of a task without name
 	Tags []string // the task's and the play's, sorted
 }
 
-// ListTasks are the tasks that --list-tasks prints for the tags given: all that they choose but meta.
+// ListTasks are the tasks that --list-tasks prints for the tags given: all that they choose, but as in Ansible those of
+// rescue and always.
 func (p *Play) ListTasks(only, skip []string) []ListedTask {
 	var out []ListedTask
-	for t := range p.AllTasks() {
-		if t.BaseAction() == "meta" || !Selected(t, only, skip) {
-			continue
+	for _, list := range [][]Node{p.PreTasks, p.RoleTasks, p.Tasks, p.PostTasks} {
+		out = listNodes(out, list, only, skip)
+	}
+	return out
+}
+
+func listNodes(out []ListedTask, list []Node, only, skip []string) []ListedTask {
+	for _, n := range list {
+		switch n := n.(type) {
+		case *Block:
+			out = listNodes(out, n.Body, only, skip)
+		case *Task:
+			if !Selected(n, only, skip) {
+				continue
+			}
+			name := n.Action
+			if n.Name.Set {
+				name = n.Title()
+			}
+			tags := slices.Clone(n.Tags)
+			slices.Sort(tags)
+			out = append(out, ListedTask{Task: n, Name: name, Tags: slices.Compact(tags)})
 		}
-		tags := slices.Clone(t.Tags)
-		slices.Sort(tags)
-		out = append(out, ListedTask{Task: t, Name: t.Title(), Tags: slices.Compact(tags)})
 	}
 	return out
 }

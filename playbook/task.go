@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -22,7 +23,7 @@ func (ld *load) nodes(p place, n *yaml.Node, what string) []Node {
 	var out []Node
 	for _, item := range document.Items(n) {
 		if isEmpty(item) && item.Kind == yaml.ScalarNode {
-			ld.fail(p.pos(item), "a task is empty").WithHint("remove the \"-\" or write the task")
+			ld.warn(p.pos(item), "a task is empty").WithHint("remove the \"-\" or write the task")
 			continue
 		}
 		if item.Kind != yaml.MappingNode {
@@ -42,8 +43,8 @@ func (ld *load) node(p place, n *yaml.Node) []Node {
 	entries := document.Entries(n)
 	for _, e := range entries {
 		if e.Name == "block" {
-			if p.handler {
-				ld.fail(p.pos(e.Key), "a block cannot be a handler").
+			if p.handler && p.inBlock {
+				ld.fail(p.pos(e.Key), "a block in a block cannot be a handler").
 					WithHint("put its tasks in a file and notify a handler that includes it, or give each a handler of its own with listen:")
 				return nil
 			}
@@ -56,13 +57,14 @@ func (ld *load) node(p place, n *yaml.Node) []Node {
 // block reads a block with its rescue and always.
 func (ld *load) block(p place, n *yaml.Node, entries []document.Entry) *Block {
 	b := &Block{Pos: p.pos(n), Role: p.role, File: p.doc.File}
+	p.guard = p.guard || hasWhen(entries)
 	lists := make(map[string]*yaml.Node)
 	for _, e := range entries {
 		switch {
 		case e.Name == "block" || e.Name == "rescue" || e.Name == "always":
 			lists[e.Name] = e.Val
 		case e.Name == "notify":
-			b.Notify = ld.texts(p.doc, e)
+			b.Notify = ld.texts(p, e)
 		case keywords[e.Name].in&onBlock != 0 && ld.shared(p, e, &b.Keywords):
 		case e.Name == "register" || e.Name == "loop" || strings.HasPrefix(e.Name, "with_"):
 			ld.fail(p.pos(e.Key), "%s cannot stand on a block", e.Name).
@@ -73,7 +75,10 @@ func (ld *load) block(p place, n *yaml.Node, entries []document.Entry) *Block {
 	}
 	b.inherit(p.parent)
 	inner := p
-	inner.parent = &b.Keywords
+	inner.parent, inner.inBlock = &b.Keywords, true
+	if p.handler && (lists["rescue"] != nil || lists["always"] != nil) {
+		ld.warn(b.Pos, "rescue and always have no effect on handlers")
+	}
 	b.Body = ld.nodes(inner, lists["block"], "block")
 	b.Rescue = ld.nodes(inner, lists["rescue"], "rescue")
 	b.Always = ld.nodes(inner, lists["always"], "always")
@@ -81,6 +86,11 @@ func (ld *load) block(p place, n *yaml.Node, entries []document.Entry) *Block {
 		inheritNotify(b.Notify, b.Body, b.Rescue, b.Always)
 	}
 	return b
+}
+
+// hasWhen reports whether a condition stands among the keys.
+func hasWhen(entries []document.Entry) bool {
+	return slices.ContainsFunc(entries, func(e document.Entry) bool { return e.Name == "when" && !isEmpty(e.Val) })
 }
 
 // inheritNotify gives a block's notify to what is in it and has none of its own.
@@ -113,6 +123,7 @@ type taskParts struct {
 // task reads one task; a static import comes as the block that it stands for.
 func (ld *load) task(p place, n *yaml.Node, entries []document.Entry) []Node {
 	t := &Task{Pos: p.pos(n), Play: p.play, Role: p.role, File: p.doc.File, Handler: p.handler}
+	p.guard = p.guard || hasWhen(entries)
 	at := onTask
 	if p.handler {
 		at = onHandler
@@ -159,7 +170,7 @@ func (ld *load) taskEntry(p place, t *Task, e document.Entry, at site, parts *ta
 		parts.candidates = append(parts.candidates, e)
 	case ld.shared(p, e, &t.Keywords):
 	case kw.task != nil:
-		*kw.task(t) = ld.field(p.doc, e, kw.kind)
+		*kw.task(t) = ld.field(p, e, kw.kind)
 	default:
 		ld.taskKeyword(p, t, e)
 	}
@@ -169,23 +180,23 @@ func (ld *load) taskEntry(p place, t *Task, e document.Entry, at site, parts *ta
 func (ld *load) taskKeyword(p place, t *Task, e document.Entry) {
 	switch e.Name {
 	case "register":
-		f := ld.field(p.doc, e, text)
+		f := ld.field(p, e, text)
 		name, _ := f.Value.(string)
 		if f.Set && !validName(name) {
-			ld.fail(f.Pos, "register needs the name of a variable, not %s", describe(f.Value)).
+			ld.strict(p.guard, f.Pos, "register needs the name of a variable, not %s", describe(f.Value)).
 				WithHint("a name is letters, digits and underscores, and does not begin with a digit")
 		}
 		t.Register = name
 	case "until":
-		t.Until = ld.conditions(p.doc, e)
+		t.Until = ld.conditions(p, e)
 	case "changed_when":
-		t.ChangedWhen = ld.conditions(p.doc, e)
+		t.ChangedWhen = ld.conditions(p, e)
 	case "failed_when":
-		t.FailedWhen = ld.conditions(p.doc, e)
+		t.FailedWhen = ld.conditions(p, e)
 	case "notify":
-		t.Notify = ld.texts(p.doc, e)
+		t.Notify = ld.texts(p, e)
 	case "listen":
-		for _, f := range ld.texts(p.doc, e) {
+		for _, f := range ld.texts(p, e) {
 			t.Listen = append(t.Listen, pyText(f.Value))
 		}
 	case "loop_control":
@@ -203,12 +214,7 @@ func (ld *load) isLoop(key string) bool {
 	if strings.Contains(name, ".") {
 		return true
 	}
-	for _, w := range withLoops {
-		if w == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(withLoops, name)
 }
 
 // loops reads loop or with_X, of which a task may have one.
@@ -276,7 +282,7 @@ func (ld *load) loopControl(p place, t *Task, e document.Entry) {
 			}
 			continue
 		}
-		f := ld.field(p.doc, e, key.kind)
+		f := ld.field(p, e, key.kind)
 		if !f.Set {
 			continue
 		}
