@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -115,6 +116,32 @@ type request struct {
 
 // apply runs actions and notes them. The report is that of the probe after them.
 func (h *Host) apply(ctx context.Context, actions []Action, req request) ([]Done, *Report, error) {
+	var done []Done
+	var after *Report
+	var err error
+	if h.opts.Executor != nil {
+		done, after, err = h.opts.Executor.Apply(ctx, actions, req.probe, req.args)
+	} else {
+		done, after, err = h.applyScript(ctx, actions, req)
+	}
+	h.actions = append(h.actions, done...)
+	for _, d := range done {
+		h.altered = h.altered || d.Status == 0
+	}
+	if err != nil {
+		return done, nil, err
+	}
+	if n := len(done); n > 0 && done[n-1].Status != 0 {
+		return done, nil, &ActionError{done[n-1]}
+	}
+	if len(done) < len(actions) {
+		return done, nil, fmt.Errorf("run the changes: only %d of %d were told of", len(done), len(actions))
+	}
+	return done, after, nil
+}
+
+// applyScript is apply by one script over the Conn.
+func (h *Host) applyScript(ctx context.Context, actions []Action, req request) ([]Done, *Report, error) {
 	mark := newMark()
 	cmd, err := h.script(mark, actions, req)
 	if err != nil {
@@ -122,24 +149,15 @@ func (h *Host) apply(ctx context.Context, actions []Action, req request) ([]Done
 	}
 	out, err := h.opts.Conn.Exec(ctx, cmd)
 	done, after := readDone(mark, actions, out)
-	h.actions = append(h.actions, done...)
-	h.altered = h.altered || len(done) > 0
-	if err != nil {
-		if out.Status == statusStale && len(done) == 0 {
-			return nil, nil, errStale
-		}
-		if out.Status == statusLocked && len(done) == 0 {
-			return nil, nil, fmt.Errorf("%s", strings.TrimSpace(string(out.Stderr)))
-		}
-		return done, nil, fmt.Errorf("run the changes: %w", err)
+	switch {
+	case err == nil:
+		return done, after, nil
+	case out.Status == statusStale && len(done) == 0:
+		return nil, nil, errStale
+	case out.Status == statusLocked && len(done) == 0:
+		return nil, nil, errors.New(strings.TrimSpace(string(out.Stderr)))
 	}
-	if n := len(done); n > 0 && done[n-1].Status != 0 {
-		return done, nil, &ActionError{done[n-1]}
-	}
-	if len(done) < len(actions) {
-		return done, nil, fmt.Errorf("run the changes: only %d of %d were told of: %q", len(done), len(actions), out.Stderr)
-	}
-	return done, after, nil
+	return done, nil, fmt.Errorf("run the changes: %w", err)
 }
 
 // The statuses of a change script itself.

@@ -15,6 +15,15 @@ import (
 // would do. A module passes it up.
 var ErrPlanned = errors.New("planned, not done: check mode")
 
+// IgnorePlanned gives nil for ErrPlanned and any other error as it is, for a module with several steps: in check mode
+// it goes on to announce the next one.
+func IgnorePlanned(err error) error {
+	if errors.Is(err, ErrPlanned) {
+		return nil
+	}
+	return err
+}
+
 // Host is the one host a module works on: the only way by which it may look at or alter anything.
 // It is for one run of one module, in one goroutine.
 type Host struct {
@@ -40,6 +49,18 @@ type HostOptions struct {
 	Local   Local             // what the engine lends of the controller; nil in tests that need none
 	// Live takes a user program's output as it comes; nil unless somebody watches.
 	Live func(stderr bool, chunk []byte)
+	// Executor, when set, alters the host in place of scripts over Conn.
+	Executor Executor
+}
+
+// Executor carries out what a module wants done. The tests' one (moduletest) is scripted; without one a Host runs scripts
+// over its Conn.
+type Executor interface {
+	// Apply runs actions in order until one fails, and then, where all succeeded and there is a probe script, that
+	// with its args. An action's failure is told by its Done, not by the error.
+	Apply(ctx context.Context, actions []Action, probe string, args []string) ([]Done, *Report, error)
+	// RunUser runs a program of the user's; with check it only looks at its conditions.
+	RunUser(ctx context.Context, p Program, check bool) (Ran, error)
 }
 
 // NewHost makes a Host for one run of one module.

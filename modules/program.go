@@ -132,6 +132,9 @@ const maxStdin = 32 << 10
 // RunUser runs a program of the user's once. In check mode it only looks at the conditions. A status other than 0 is in the
 // Output and no error. Its output is also told to whoever watches, as it comes.
 func (h *Host) RunUser(ctx context.Context, p Program) (Ran, error) {
+	if h.opts.Executor != nil {
+		return h.opts.Executor.RunUser(ctx, p, h.opts.Check)
+	}
 	cmd := transport.Command{Env: h.opts.Env, User: true}
 	switch {
 	case p.Raw != "" && h.opts.Check:

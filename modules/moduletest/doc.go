@@ -1,2 +1,0 @@
-// Package moduletest is not written yet.
-package moduletest
