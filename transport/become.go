@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -193,10 +194,10 @@ func (w *worker) authenticate(b Become, e escalation) error {
 		streams[i].ask(i, answers)
 	}
 	said := strings.TrimSpace(string(all))
-	if answered {
-		return b.wrongOrMissing(true, said)
+	if e.prompt != "" {
+		said = strings.TrimSpace(strings.ReplaceAll(said, e.prompt, "\n"))
 	}
-	if refused := b.refusal(said); refused != nil {
+	if refused := b.refusal(said, answered); refused != nil {
 		return refused
 	}
 	return &helloError{said: said, err: io.ErrUnexpectedEOF}
@@ -225,21 +226,40 @@ func (b Become) refused(reason, said string) *BecomeError {
 }
 
 // refusal reads what came in place of a shell; nil when that was nothing, or nobody had to let us in.
-func (b Become) refusal(said string) error {
-	if b.Method == "" || said == "" {
+func (b Become) refusal(said string, answered bool) error {
+	if b.Method == "" || said == "" && !answered {
 		return nil
 	}
 	has := func(parts ...string) bool {
 		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(said, p) })
 	}
 	switch {
-	case has("a password is required", "Authorization required", "a terminal is required to read the password", "no password was provided"):
-		return b.wrongOrMissing(false, said)
+	case wantsTerminal(said):
+
+	case has("a password is required", "Authorization required", "Authentication required", "no password was provided"):
+		return b.wrongOrMissing(answered, said)
 	case has("Sorry, try again", "incorrect password attempt", "Authentication failure", "Authentication failed", "Authorization failed"):
 		return b.wrongOrMissing(true, said)
 	case has("command not found", b.exe()+": not found", "env: '"+b.exe()+"'", "env: ‘"+b.exe()+"’", "can't execute '"+b.exe()+"'"):
 		return b.refused(b.exe()+": command not found", said)
 	}
-	lines := strings.Split(said, "\n")
-	return b.refused(strings.TrimSpace(lines[len(lines)-1]), said)
+	if reason := b.complaint(said); reason != "" {
+		return b.refused(reason, said)
+	}
+	return b.wrongOrMissing(answered, said)
+}
+
+// complaint is the line that says why: the tool's first, or else the last that is no question.
+func (b Become) complaint(said string) string {
+	last := ""
+	for line := range strings.Lines(said) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, path.Base(b.exe())+": ") {
+			return line
+		}
+		if line != "" && !ownPrompts.MatchString(line) {
+			last = line
+		}
+	}
+	return last
 }

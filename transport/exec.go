@@ -83,6 +83,9 @@ func (c *conn) try(ctx context.Context, cmd Command, out *Output) (again bool, e
 	} else {
 		res, err = c.framed(ctx, cmd, stdout, stderr)
 	}
+	if c.needsTerminal(err) {
+		return true, fmt.Errorf("%w: %w", errNotStarted, err)
+	}
 	notStarted := errors.Is(err, errNotStarted)
 	looks := cmd.Retry && cmd.Input == nil && cmd.Stdout == nil && cmd.Stderr == nil && errors.Is(err, ErrLost)
 	if notStarted || looks {
@@ -104,6 +107,12 @@ func (c *conn) try(ctx context.Context, cmd Command, out *Output) (again bool, e
 		return false, &ExitError{Command: describe(cmd), Status: res.status, Signal: signalOf(res.status), Stderr: stderr.end()}
 	}
 	return false, nil
+}
+
+// needsTerminal notes that sudo, su or doas wants a terminal; true the first time.
+func (c *conn) needsTerminal(err error) bool {
+	refused, ok := errors.AsType[*BecomeError](err)
+	return ok && wantsTerminal(refused.Output) && !c.id.terminal.Swap(true)
 }
 
 func limitOf(cmd Command) int64 {
@@ -133,7 +142,7 @@ func (c *conn) framed(ctx context.Context, cmd Command, stdout, stderr io.Writer
 	}
 	c.m.release(c.id, w)
 	if hello, ok := errors.AsType[*helloError](err); ok {
-		if refused := c.id.become.refusal(hello.said); refused != nil {
+		if refused := c.id.become.refusal(hello.said, false); refused != nil {
 			return res, refused
 		}
 		select {
@@ -175,7 +184,7 @@ func (c *conn) shellFor(ctx context.Context, cmd Command) (*worker, error) {
 			c.m.release(c.id, w)
 		}
 	}
-	return c.m.openOnce(ctx, c.id.become, cmd.TTY)
+	return c.m.openOnce(ctx, c.id, cmd.TTY)
 }
 
 // runOn runs the command on a shell and ends it when the context does.

@@ -55,7 +55,7 @@ func (f *failing) Read(p []byte) (int, error) {
 
 // raw runs text in the user's login shell, one exec, with nothing of ours around it.
 func (c *conn) raw(ctx context.Context, cmd Command, stdout, stderr io.Writer) (result, error) {
-	w, err := c.m.openRaw(ctx, c.id.become, cmd)
+	w, err := c.m.openRaw(ctx, c.id, cmd)
 	if err != nil {
 		return result{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // machineOptions set a machine up.
@@ -40,8 +41,9 @@ type machine struct {
 type identity struct {
 	become   Become
 	idle     []*worker
-	open     int  // workers, idle or busy or starting
-	noWorker bool // shells that stay are refused: one session a command
+	open     int         // workers, idle or busy or starting
+	noWorker bool        // shells that stay are refused: one session a command
+	terminal atomic.Bool // the tool wants a terminal to let us in
 }
 
 // newMachine makes the machine behind a link. It contacts nothing. Closing it closes the link.
@@ -61,6 +63,8 @@ func (m *machine) conn(b Become, release func() error) *conn {
 	id := m.identities[key]
 	if id == nil {
 		id = &identity{become: b}
+		// doas reads a password from the terminal only, and without one says no more than that it failed.
+		id.terminal.Store(b.Method == "doas" && !b.Password.IsZero())
 		m.identities[key] = id
 	}
 	return &conn{m: m, id: id, release: release}
@@ -185,7 +189,7 @@ func (m *machine) acquire(ctx context.Context, id *identity) (*worker, error) {
 	}
 	id.open++
 	m.mu.Unlock()
-	w, err := m.openWorker(ctx, id.become)
+	w, err := m.openWorker(ctx, id)
 	if err != nil {
 		m.mu.Lock()
 		id.open--

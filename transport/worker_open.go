@@ -15,12 +15,12 @@ const startLimit = 60 * time.Second
 
 // openWorker starts a shell that stays. It does not wait for its hello when nobody has to be asked for a
 // password first: the first program goes after the greeting at once.
-func (m *machine) openWorker(ctx context.Context, b Become) (*worker, error) {
+func (m *machine) openWorker(ctx context.Context, id *identity) (*worker, error) {
 	line, err := shell.Join(m.opts.shell...)
 	if err != nil {
 		return nil, err
 	}
-	w, err := m.open(ctx, b, startRequest{line: line}, false)
+	w, err := m.open(ctx, id, startRequest{line: line}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (m *machine) openWorker(ctx context.Context, b Become) (*worker, error) {
 }
 
 // openOnce starts a shell for one command, which has the session to itself.
-func (m *machine) openOnce(ctx context.Context, b Become, tty bool) (*worker, error) {
+func (m *machine) openOnce(ctx context.Context, id *identity, tty bool) (*worker, error) {
 	text := bootstrap
 	ready := ""
 	if tty {
@@ -43,7 +43,7 @@ func (m *machine) openOnce(ctx context.Context, b Become, tty bool) (*worker, er
 	if err != nil {
 		return nil, err
 	}
-	w, err := m.open(ctx, b, startRequest{line: inner, tty: tty}, false)
+	w, err := m.open(ctx, id, startRequest{line: inner, tty: tty}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -65,25 +65,28 @@ func (m *machine) openOnce(ctx context.Context, b Become, tty bool) (*worker, er
 }
 
 // openRaw starts text as it is.
-func (m *machine) openRaw(ctx context.Context, b Become, cmd Command) (*worker, error) {
-	if b.Method == "" {
+func (m *machine) openRaw(ctx context.Context, id *identity, cmd Command) (*worker, error) {
+	if id.become.Method == "" {
 		return m.start(ctx, startRequest{line: cmd.Raw, tty: cmd.TTY})
 	}
 	inner, err := shell.Join("/bin/sh", "-c", cmd.Raw)
 	if err != nil {
 		return nil, err
 	}
-	return m.open(ctx, b, startRequest{line: inner, tty: cmd.TTY}, true)
+	return m.open(ctx, id, startRequest{line: inner, tty: cmd.TTY}, true)
 }
 
 // open starts a command line as an identity; sudo, su or doas has let us through then, or will
 // say in place of the hello that it does not. wait asks to know before anything is sent.
-func (m *machine) open(ctx context.Context, b Become, req startRequest, wait bool) (*worker, error) {
-	if b.Method == "" {
+func (m *machine) open(ctx context.Context, id *identity, req startRequest, wait bool) (*worker, error) {
+	if id.become.Method == "" {
 		req.line = "exec " + req.line
 		return m.start(ctx, req)
 	}
-	return m.escalate(ctx, b, req, wait)
+	if id.terminal.Load() && !req.tty {
+		return m.escalateOnTerminal(ctx, id.become, req)
+	}
+	return m.escalate(ctx, id.become, req, wait)
 }
 
 // start starts a login shell's command line.
