@@ -65,6 +65,7 @@ const (
 type info struct {
 	path   string
 	exists bool
+	fresh  bool   // still to be made: whose it will be is not known
 	mode   uint32 // type and permissions
 	dev    int
 	inode  int

@@ -122,9 +122,9 @@ a=
 [ -x "$p" ] && a=${a}x
 say access "$a"
 if [ -n "$4" ]; then
-	if command -v file >/dev/null 2>&1; then say mime "$(file --mime-type --mime-encoding ${2:+-L} "$p" 2>/dev/null)" "$?"; else say mime '' 1; fi
+	if command -v file >/dev/null 2>&1; then m=$(file --mime-type --mime-encoding ${2:+-L} "$p" 2>/dev/null); say mime "$m" "$?"; fi
 fi
-if [ -n "$5" ] && command -v lsattr >/dev/null 2>&1; then say attr "$(lsattr -vd "$p" 2>/dev/null)" "$?"; fi
+if [ -n "$5" ] && command -v lsattr >/dev/null 2>&1; then m=$(lsattr -vd "$p" 2>/dev/null); say attr "$m" "$?"; fi
 `
 
 var mimePattern = regexp.MustCompile(`: *([^:;]+/[^:;]+); *charset=(\S+)\s*$`)
