@@ -23,6 +23,7 @@ func samples(t *testing.T) []string {
 	return []string{
 		filepath.Join(dir, "ini", "hosts"),
 		filepath.Join(dir, "yaml", "site.yml"),
+		filepath.Join(dir, "yaml", "text.yml"),
 		filepath.Join(dir, "vars", "hosts.ini"),
 		filepath.Join(dir, "folder"),
 		filepath.Join(dir, "toml", "hosts.toml"),
@@ -93,6 +94,8 @@ func TestInventoryListsAsAnsible(t *testing.T) {
 				t.Fatal(err)
 			}
 			check(graph, "--graph", "--vars")
+			check(p.YAML(), "--list", "--yaml")
+			check(export.YAML(), "--list", "--yaml", "--export")
 			h := p.Inventory.Hosts()[0]
 			check(p.Host(h), "--host", h.Name)
 		})
