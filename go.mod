@@ -19,6 +19,7 @@ require (
 require (
 	github.com/kr/fs v0.1.0 // indirect
 	github.com/kr/text v0.1.0 // indirect
+	github.com/skeema/knownhosts v1.3.3 // indirect
 	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -161,23 +160,3 @@ func (c *proxyConn) Close() error {
 
 // RemoteAddr is a placeholder: nobody knows where the program connects.
 func (c *proxyConn) RemoteAddr() net.Addr { return tunnelAddr("0.0.0.0:0") }
-
-// tail keeps the last 4 KiB that a program said.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	t.text = t.text[max(0, len(t.text)-4096):]
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.text))
-}

@@ -1,2 +1,0 @@
-// Package sshkey is not written yet.
-package sshkey
