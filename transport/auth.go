@@ -31,7 +31,7 @@ type authenticator struct {
 	keys      []candidate
 	next      int
 	methods   []string // those not used up
-	attempted int // of this connection
+	attempted int      // of this connection
 
 	tried   []string // for messages
 	skipped []string // keys that could not be offered, and why

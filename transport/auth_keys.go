@@ -201,4 +201,3 @@ func (s certSigner) PublicKey() ssh.PublicKey { return s.cert }
 type multi struct{ ssh.AlgorithmSigner }
 
 func (m multi) Algorithms() []string { return signatureAlgorithms(m.PublicKey()) }
-

@@ -13,8 +13,8 @@ type sshArgs struct {
 
 const (
 	argsFlags   = "46AaCfgKkMNnqsTtvXxYy" // ssh's flags without a value
-	argsValued  = "BbcDEeFIiJLlmoPpRSw"  // and with one
-	argsRefused = "GVQOW"                   // those that make ssh do something else than log in
+	argsValued  = "BbcDEeFIiJLlmoPpRSw"   // and with one
+	argsRefused = "GVQOW"                 // those that make ssh do something else than log in
 )
 
 // parseSSHArgs reads ssh(1)'s arguments as ansible_ssh_common_args and its kin hold them. Flags that mean

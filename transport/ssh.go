@@ -22,7 +22,7 @@ type sshLink struct {
 	conn    ssh.Conn
 	wire    *watchedConn
 	gone    chan struct{}
-	release func() // gives the jump host back
+	release func()                   // gives the jump host back
 	agent   func() (net.Conn, error) // where forwarded agent connections go; nil refuses them
 
 	slots slots

@@ -1,6 +1,6 @@
 //go:build integration
 
-// Package integration holds tests against real daemons of this machine; they need root.
+// Package transport_test holds the tests of the transport against real OpenSSH; they need root.
 package integration
 
 import (
