@@ -67,6 +67,15 @@ func (c comments) types(gen *ast.GenDecl) {
 	}
 }
 
+// field gives an argument's comment; a Go name at its beginning becomes the argument's.
+func (c comments) field(f *field) string {
+	text := c[f.owner+"."+f.goName]
+	if rest, ok := strings.CutPrefix(text, f.goName+" "); ok && !strings.EqualFold(f.goName, f.name) {
+		return f.name + " " + rest
+	}
+	return text
+}
+
 // readDocs makes the manual's part on the module and its arguments.
 func readDocs(source string, s *schema) Docs {
 	c := readComments(source)
@@ -104,7 +113,7 @@ func argDocs(c comments, s *schema) []ArgDoc {
 	docs := make([]ArgDoc, 0, len(s.fields))
 	for _, f := range s.fields {
 		d := ArgDoc{
-			Name: f.name, Type: typeName(f.typ), Default: f.def, Text: c[f.owner+"."+f.goName],
+			Name: f.name, Type: typeName(f.typ), Default: f.def, Text: c.field(f),
 			Aliases: f.aliases, Choices: choicesOf(f.typ), Required: f.required,
 		}
 		if f.sub != nil {
@@ -134,7 +143,11 @@ func appendReturns(docs []ReturnDoc, c comments, t reflect.Type, prefix string) 
 		case sf.Anonymous && name == "":
 			docs = appendReturns(docs, c, sf.Type, prefix)
 		case sf.IsExported() && name != "-" && name != "":
-			docs = append(docs, ReturnDoc{prefix + name, typeName(sf.Type), c[t.Name()+"."+sf.Name]})
+			text := c[t.Name()+"."+sf.Name]
+			if rest, ok := strings.CutPrefix(text, sf.Name+" is "); ok {
+				text = upperFirst(rest)
+			}
+			docs = append(docs, ReturnDoc{prefix + name, typeName(sf.Type), text})
 			if typeName(sf.Type) == "dict" {
 				docs = appendReturns(docs, c, sf.Type, prefix+name+".")
 			}

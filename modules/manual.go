@@ -89,10 +89,16 @@ func (p *page) item(depth int, name, kind, text string) {
 	pad := strings.Repeat("  ", depth)
 	text = strings.Join(strings.Fields(text), " ")
 	if p.markdown {
-		fmt.Fprintf(&p.b, "%s- `%s` (%s): %s\n", pad, name, kind, text)
+		if text != "" {
+			text = ": " + text
+		}
+		fmt.Fprintf(&p.b, "%s- `%s` (%s)%s\n", pad, name, kind, text)
 		return
 	}
-	fmt.Fprintf(&p.b, "    %s%s (%s)\n        %s%s\n", pad, name, kind, pad, text)
+	fmt.Fprintf(&p.b, "    %s%s (%s)\n", pad, name, kind)
+	if text != "" {
+		fmt.Fprintf(&p.b, "        %s%s\n", pad, text)
+	}
 }
 
 func indent(text, by string) string {

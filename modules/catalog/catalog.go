@@ -8,12 +8,16 @@ import (
 
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/command"
+	"github.com/hostlerhq/hostler/modules/files"
+	"github.com/hostlerhq/hostler/modules/system"
 )
 
 // All gives every module, family by family.
 func All() []*modules.Module {
 	return slices.Concat(
-		command.Modules(),
+		command.All(),
+		files.All(),
+		system.All(),
 	)
 }
 

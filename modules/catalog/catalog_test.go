@@ -39,7 +39,8 @@ func TestEverythingIsDocumented(t *testing.T) {
 		}
 		checkArgs(t, m.Name, m.Docs.Args)
 		for _, r := range m.Docs.Returns {
-			if r.Text == "" {
+			// The keys of a nested dict may speak for themselves.
+			if r.Text == "" && !strings.Contains(r.Name, ".") {
 				t.Errorf("%s: return key %s has no comment", m.Name, r.Name)
 			}
 		}

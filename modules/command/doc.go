@@ -4,7 +4,7 @@ package command
 
 import "github.com/hostlerhq/hostler/modules"
 
-// Modules are the family's modules.
-func Modules() []*modules.Module {
+// All are the family's modules.
+func All() []*modules.Module {
 	return []*modules.Module{Command, Ping, Raw, Script, Shell}
 }

@@ -39,12 +39,18 @@ type TempfileResult struct {
 	Path string `json:"path,omitempty"`
 	// State is what was made.
 	State string `json:"state,omitempty"`
-	UID   int    `json:"uid"`
-	GID   int    `json:"gid"`
+	// UID is the owner's number.
+	UID int `json:"uid"`
+	// GID is the group's number.
+	GID int `json:"gid"`
+	// Owner is the owner's name.
 	Owner string `json:"owner,omitempty"`
+	// Group is the group's name.
 	Group string `json:"group,omitempty"`
-	Mode  string `json:"mode,omitempty"`
-	Size  int    `json:"size"`
+	// Mode is its permissions in octal.
+	Mode string `json:"mode,omitempty"`
+	// Size is how many bytes it has.
+	Size int `json:"size"`
 }
 
 // tempfileScript: folder, prefix, suffix, -d for a folder. Busybox's mktemp takes no suffix, so the name with it is made here.
