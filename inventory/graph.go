@@ -283,12 +283,20 @@ func (inv *Inventory) setRunVars(h *Host, vars *value.Dict) bool {
 	if at >= 0 {
 		old = h.Vars[at].Vars
 	}
+	// What the inventory gives the host already is no change, as in Ansible.
+	var sources []Layer
+	for _, l := range h.Vars {
+		if l.Kind == FromSource {
+			sources = append(sources, l)
+		}
+	}
+	before := inv.layerVars(sources)
 	next, changed := value.NewDict(), false
 	for k, v := range old.All() {
 		next.Set(k, v)
 	}
 	for k, v := range vars.All() {
-		if had, ok := next.Get(k); !ok || !sameValue(had, v) {
+		if had, ok := before.Get(k); !ok || !sameValue(had, v) {
 			changed = true
 		}
 		next.Set(k, v)

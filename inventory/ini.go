@@ -47,7 +47,11 @@ func parseINI(file string, text []byte) ([]iniLine, diag.List) {
 			errs.Add(diag.Errorf(pos, "line is not valid UTF-8").WithHint("save the file as UTF-8"))
 			continue
 		}
-		if m := sectionForm.FindStringSubmatch(line); m != nil {
+		var m []string
+		if line[0] == '[' {
+			m = sectionForm.FindStringSubmatch(line)
+		}
+		if m != nil {
 			section, kind = m[1], m[2]
 			switch kind {
 			case "":

@@ -174,6 +174,22 @@ func TestImplicitLocalhost(t *testing.T) {
 	}
 }
 
+func TestUnsortableKeysStayInOrder(t *testing.T) {
+	got := jsonText(value.NewDict("b", value.NewDict("x", 1, 2, 3), "a", nil))
+	want := "{\n    \"b\": {\n        \"x\": 1,\n        \"2\": 3\n    },\n    \"a\": null\n}\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAddHostWithWhatItHasChangesNothing(t *testing.T) {
+	src := write(t, t.TempDir(), "hosts", "[web]\nh x=1\n")
+	inv := mustLoad(t, Options{}, src)
+	if changed, err := inv.AddHost("h", []string{"web"}, value.NewDict("x", 1)); err != nil || changed {
+		t.Errorf("got %v, %v", changed, err)
+	}
+}
+
 func TestLimit(t *testing.T) {
 	inv := mustLoad(t, Options{}, "a,b,c,d,")
 	file := write(t, t.TempDir(), "retry", "b\n\nc\n")

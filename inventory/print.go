@@ -207,15 +207,49 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// jsonText writes a value as Python's json.dumps with sorted keys and an indent of 4.
+// jsonText writes a value as Python's json.dumps with sorted keys and an indent of 4. When the
+// keys of any dict cannot be compared none are sorted, as ansible-inventory does.
 func jsonText(v any) string {
-	var b strings.Builder
-	writeJSON(&b, v, 0)
-	b.WriteByte('\n')
-	return b.String()
+	w := jsonWriter{keys: sortedKeys}
+	if !sortable(v) {
+		w.keys = (*value.Dict).Keys
+	}
+	w.value(v, 0)
+	w.WriteByte('\n')
+	return w.String()
 }
 
-func writeJSON(b *strings.Builder, v any, depth int) {
+// sortable tells whether Python could sort the keys of every dict in a value.
+func sortable(v any) bool {
+	switch x := v.(type) {
+	case *value.List:
+		return !slices.ContainsFunc(x.Items, func(item any) bool { return !sortable(item) })
+	case value.Tuple:
+		return !slices.ContainsFunc(x, func(item any) bool { return !sortable(item) })
+	case *value.Dict:
+		texts, numbers := 0, 0
+		for k, item := range x.All() {
+			if _, ok := k.(string); ok {
+				texts++
+			} else if _, ok := number(k); ok {
+				numbers++
+			}
+			if !sortable(item) {
+				return false
+			}
+		}
+		return x.Len() < 2 || texts == x.Len() || numbers == x.Len()
+	}
+	return true
+}
+
+// jsonWriter writes JSON text.
+type jsonWriter struct {
+	strings.Builder
+	keys func(*value.Dict) []any
+}
+
+func (b *jsonWriter) value(v any, depth int) {
 	switch x := v.(type) {
 	case nil:
 		b.WriteString("null")
@@ -230,59 +264,59 @@ func writeJSON(b *strings.Builder, v any, depth int) {
 	case string:
 		// Only text marked !unsafe holds Jinja and is no template.
 		if document.HasTemplate(x) {
-			writeDict(b, value.NewDict("__ansible_unsafe", &value.Template{Text: x}), depth)
+			b.dict(value.NewDict("__ansible_unsafe", &value.Template{Text: x}), depth)
 			return
 		}
-		writeString(b, x)
+		b.text(x)
 	case value.Bytes:
-		writeString(b, string(x))
+		b.text(string(x))
 	case *value.Template:
-		writeString(b, x.Text)
+		b.text(x.Text)
 	case *value.Sealed:
-		writeDict(b, value.NewDict("__ansible_vault", x.Text), depth)
+		b.dict(value.NewDict("__ansible_vault", x.Text), depth)
 	case *value.List:
-		writeList(b, x.Items, depth)
+		b.list(x.Items, depth)
 	case value.Tuple:
-		writeList(b, x, depth)
+		b.list(x, depth)
 	case *value.Dict:
-		writeDict(b, x, depth)
+		b.dict(x, depth)
 	default:
-		writeString(b, fmt.Sprint(x))
+		b.text(fmt.Sprint(x))
 	}
 }
 
-func writeList(b *strings.Builder, items []any, depth int) {
+func (b *jsonWriter) list(items []any, depth int) {
 	if len(items) == 0 {
 		b.WriteString("[]")
 		return
 	}
 	b.WriteByte('[')
 	for i, item := range items {
-		newJSONLine(b, i, depth+1)
-		writeJSON(b, item, depth+1)
+		b.newline(i, depth+1)
+		b.value(item, depth+1)
 	}
-	newJSONLine(b, 0, depth)
+	b.newline(0, depth)
 	b.WriteByte(']')
 }
 
-func writeDict(b *strings.Builder, d *value.Dict, depth int) {
+func (b *jsonWriter) dict(d *value.Dict, depth int) {
 	if d.Len() == 0 {
 		b.WriteString("{}")
 		return
 	}
 	b.WriteByte('{')
-	for i, k := range sortedKeys(d) {
-		newJSONLine(b, i, depth+1)
+	for i, k := range b.keys(d) {
+		b.newline(i, depth+1)
 		v, _ := d.Get(k)
-		writeString(b, jsonKey(k))
+		b.text(jsonKey(k))
 		b.WriteString(": ")
-		writeJSON(b, v, depth+1)
+		b.value(v, depth+1)
 	}
-	newJSONLine(b, 0, depth)
+	b.newline(0, depth)
 	b.WriteByte('}')
 }
 
-func newJSONLine(b *strings.Builder, i, depth int) {
+func (b *jsonWriter) newline(i, depth int) {
 	if i > 0 {
 		b.WriteByte(',')
 	}
@@ -317,7 +351,7 @@ func jsonFloat(f float64) string {
 }
 
 // writeString writes JSON text with only the escapes that must be.
-func writeString(b *strings.Builder, s string) {
+func (b *jsonWriter) text(s string) {
 	b.WriteByte('"')
 	for _, r := range s {
 		switch r {

@@ -21,6 +21,8 @@ func TestMistakesHaveTheirPlace(t *testing.T) {
 		{"a:\n\tb: 1\n", "2:1: YAML: found character that cannot start", "indent with spaces"},
 		{"a: &x [*x]\n", "1:8: alias *x is part of its own anchor", ""},
 		{"a: @x\n", "1:1: YAML: found character that cannot start", "quote text"},
+		{"a: \"open\nb: 1\n", "1:1: YAML: found unexpected end of stream", ""},
+		{"z: 1\na: \"open\nb: 1\n", "2:1: YAML: found unexpected end of stream", ""},
 		{"a: *x\n", "1:1: YAML: unknown anchor 'x' referenced", ""},
 		{"a: \"b\" c\n", "1:1: YAML: did not find expected key", "a value that begins with a quote"},
 		{"a: !foo 1\n", "1:4: unknown tag !foo", "!vault and !unsafe"},

@@ -29,8 +29,7 @@ func syntaxError(file string, text []byte, err error) error {
 	if m == nil {
 		return &diag.Error{Pos: diag.Pos{File: file}, Err: err}
 	}
-	line, _ := strconv.Atoi(m[1])
-	line = max(line, 1)
+	line := contextLine(text, m)
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	if parserProblem.MatchString(m[2]) {
 		line = firstBadLine(lines, m[2])
@@ -39,6 +38,19 @@ func syntaxError(file string, text []byte, err error) error {
 	source := strings.TrimRight(string(lines[line-1]), "\r\n")
 	out := diag.Errorf(diag.Pos{File: file, Line: line, Col: firstColumn(source)}, "YAML: %w", errors.New(m[2]))
 	return explain(out, source, m[2])
+}
+
+// contextLine is the line that yaml.v3 means. It takes a construct that begins on the first line
+// for one that it knows nothing of, so the text is read again one line further down.
+func contextLine(text []byte, m []string) int {
+	line, _ := strconv.Atoi(m[1])
+	if _, err := nodes(append([]byte("\n"), text...)); err != nil {
+		if again := yamlErrorForm.FindStringSubmatch(err.Error()); again != nil && again[2] == m[2] && again[1] != "" {
+			line, _ = strconv.Atoi(again[1])
+			line--
+		}
+	}
+	return max(line, 1)
 }
 
 // firstBadLine finds the shortest beginning of the text that has the same mistake; its last
