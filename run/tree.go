@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/hostlerhq/hostler/playbook"
+	"github.com/hostlerhq/hostler/vars"
 )
 
 // node is one element of a list of tasks: a task, a block, or a step that the run puts in itself.
@@ -13,6 +14,9 @@ type node struct {
 	// implicit is "flush_handlers" or "role_complete"; task and block are then nil.
 	implicit string
 	role     *playbook.Role // of role_complete
+	// extra are the variables of the includes that brought the task.
+	extra []vars.Layer
+	work  *work // made when first needed
 	// order tells nodes of one list apart: hosts in step are those at the same orders all the way up.
 	order int
 }
@@ -45,21 +49,21 @@ func (b *block) list(s section) []node {
 	}
 }
 
-// compile makes nodes of what the loader read, leaving out tasks that the tags do not choose.
-func compile(in []playbook.Node, want func(*playbook.Task) bool) []node {
+// compile makes nodes of what the loader read, leaving out tasks that want does not choose.
+func compile(in []playbook.Node, want func(*playbook.Task) bool, extra []vars.Layer) []node {
 	var out []node
 	for _, n := range in {
 		switch n := n.(type) {
 		case *playbook.Task:
 			if want(n) {
-				out = append(out, node{task: n, order: len(out)})
+				out = append(out, node{task: n, extra: extra, order: len(out)})
 			}
 		case *playbook.Block:
 			b := &block{
 				src:    n,
-				body:   compile(n.Body, want),
-				rescue: compile(n.Rescue, want),
-				always: compile(n.Always, want),
+				body:   compile(n.Body, want, extra),
+				rescue: compile(n.Rescue, want, extra),
+				always: compile(n.Always, want, extra),
 			}
 			if b.empty() {
 				continue
@@ -80,7 +84,7 @@ func compilePlay(p *playbook.Play, force bool, want func(*playbook.Task) bool) [
 	add := func(lists ...[]playbook.Node) {
 		var part []node
 		for _, l := range lists {
-			part = append(part, compile(l, want)...)
+			part = append(part, compile(l, want, nil)...)
 		}
 		for i := range part {
 			part[i].order = i
@@ -230,4 +234,9 @@ func (w *walker) before(o *walker) int {
 }
 
 // at is the order of the element that the frame stands on.
-func (f *frame) at() int { return f.b.list(f.in)[f.next-1].order }
+func (f *frame) at() int {
+	if f.next == 0 {
+		return -1 // an insertion before the first element
+	}
+	return f.b.list(f.in)[f.next-1].order
+}

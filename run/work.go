@@ -1,0 +1,148 @@
+package run
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hostlerhq/hostler/playbook"
+	"github.com/hostlerhq/hostler/run/actions"
+	"github.com/hostlerhq/hostler/vars"
+)
+
+// work is one task made ready for many hosts. It does not change while hosts use it.
+type work struct {
+	task   *playbook.Task
+	n      *node
+	action *actions.Action // nil for a module
+	layers []vars.Layer    // the task's own variables and those around it: the same for every host
+	chain  []*playbook.Keywords
+
+	info         *TaskInfo
+	once         bool // one host works for all
+	fatal        bool // any_errors_fatal
+	ignoreErrors bool
+	throttle     int
+}
+
+// work gives a task made ready; begin completes it for one pass.
+func (b *batch) work(n *node) *work {
+	if n.work == nil {
+		n.work = b.play.newWork(n)
+	}
+	w := *n.work
+	return &w
+}
+
+func (p *play) newWork(n *node) *work {
+	t := n.task
+	w := &work{task: t, n: n}
+	if t.Module == nil {
+		w.action, _ = action(taskBase(t))
+	}
+	for k := &t.Keywords; k != nil; k = k.Level.Parent {
+		w.chain = append(w.chain, k)
+	}
+	w.layers = append(w.layers, p.layers...)
+	for _, r := range p.roles() {
+		w.layers = append(w.layers,
+			vars.Layer{Level: vars.RoleDefaults, Source: r.Name + " defaults", Vars: r.Defaults},
+			vars.Layer{Level: vars.RoleVars, Source: r.Name + " vars", Vars: r.Vars})
+	}
+	w.layers = append(w.layers, roleLayers(t.Role)...)
+	for _, k := range slices.Backward(w.chain) {
+		if k == &p.src.Keywords || k.Vars.Len() == 0 {
+			continue
+		}
+		level, source := vars.BlockVars, "block vars"
+		if k == &t.Keywords {
+			level, source = vars.TaskVars, "task vars"
+		}
+		w.layers = append(w.layers, vars.Layer{Level: level, Source: source, Vars: k.Vars})
+	}
+	w.layers = append(w.layers, n.extra...)
+	w.layers = append(w.layers, vars.Layer{Level: vars.Extra, Source: "extra vars", Vars: p.r.o.ExtraVars})
+	return w
+}
+
+// roles are those whose variables the whole play sees.
+func (p *play) roles() []*playbook.Role {
+	var out []*playbook.Role
+	var add func([]*playbook.Role)
+	add = func(list []*playbook.Role) {
+		for _, r := range list {
+			add(r.Dependencies)
+			out = append(out, r)
+		}
+	}
+	add(p.src.Roles)
+	add(p.public)
+	return out
+}
+
+// roleLayers are the variables that a role's own tasks see, those of the roles that asked for it below.
+func roleLayers(r *playbook.Role) []vars.Layer {
+	if r == nil {
+		return nil
+	}
+	out := roleLayers(r.Parent)
+	for _, d := range r.Dependencies {
+		out = append(out,
+			vars.Layer{Level: vars.RoleDefaults, Source: d.Name + " defaults", Vars: d.Defaults},
+			vars.Layer{Level: vars.RoleVars, Source: d.Name + " vars", Vars: d.Vars})
+	}
+	return append(out,
+		vars.Layer{Level: vars.RoleDefaults, Source: r.Name + " defaults", Vars: r.Defaults},
+		vars.Layer{Level: vars.RoleVars, Source: r.Name + " vars", Vars: r.Vars},
+		vars.Layer{Level: vars.RoleParams, Source: r.Name + " parameters", Vars: r.Params})
+}
+
+// inherited gives the innermost setting of a keyword.
+func (w *work) inherited(pick func(*playbook.Keywords) playbook.Field) playbook.Field {
+	return w.task.Inherited(pick)
+}
+
+// begin renders what is the same for all hosts of a pass with the first host's variables.
+func (w *work) begin(ctx context.Context, b *batch, first *hostState) {
+	s := b.scope(w, first.hostVars)
+	e := evaluator{s: s}
+	w.once = w.action != nil && w.action.Once ||
+		e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.RunOnce }), false)
+	w.fatal = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.AnyErrorsFatal }), b.r.o.AnyErrorsFatal)
+	w.ignoreErrors = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.IgnoreErrors }), false)
+	w.throttle = int(e.number(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.Throttle }), 0))
+	check := e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.CheckMode }), b.r.o.Check)
+	b.r.tasks++
+	w.info = &TaskInfo{
+		ID: b.r.tasks, Name: taskName(ctx, s, w.task), Action: w.task.Action, Path: taskPath(w.task),
+		Handler: w.task.Handler, Check: check, Loop: w.task.Loop.Set, Include: isInclude(w.task),
+	}
+}
+
+func taskPath(t *playbook.Task) string {
+	pos := t.Pos
+	pos.Col = 0
+	return pos.String()
+}
+
+func isInclude(t *playbook.Task) bool {
+	base := taskBase(t)
+	return base == "include_tasks" || base == "include_role"
+}
+
+// limit is how many hosts may do the task at once.
+func (w *work) limit(forks int) int {
+	if w.throttle > 0 {
+		return min(w.throttle, forks)
+	}
+	return forks
+}
+
+// scope sees what a task sees on a host.
+func (b *batch) scope(w *work, h *hostVars, more ...vars.Layer) *vars.Scope {
+	layers := append(h.layers(b.r.inventory(), b.r.o.HideFacts), w.layers...)
+	layers = append(layers, more...)
+	m := &magic{r: b.r, p: b.play, b: b, h: h, task: w.task}
+	layers = append(layers, vars.Layer{Level: vars.Magic, Source: "magic", Lookup: m.lookup})
+	m.scope = b.r.o.Engine.Scope(layers...)
+	return m.scope
+}
