@@ -113,6 +113,9 @@ func (d *decoder) match(s *schema, args *value.Dict, path []any) map[string]give
 			continue
 		}
 		f := s.field(name)
+		if f == nil && s.open {
+			continue
+		}
 		if f == nil {
 			d.fail(append(slices.Clone(path), name), true, nearHint(name, s.names()), "unknown argument %q", name)
 			continue

@@ -87,6 +87,9 @@ func FreeForm(arg string) Option { return func(m *Module) { m.freeForm = arg } }
 // looks once more in the same round trip, and fails when its plan is not empty.
 func Converges() Option { return func(m *Module) { m.converge = true } }
 
+// AnyKeys lets the arguments have further keys of any name, as set_fact's and add_host's variables are.
+func AnyKeys() Option { return func(m *Module) { m.args.open = true } }
+
 // Define makes a module that runs once per host. Source is the file it stands in, embedded, from
 // which the manual is taken: the comment of the arguments' struct and of each field. It panics
 // when A's tags make no sense, which the first test of the module shows.

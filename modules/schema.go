@@ -16,6 +16,7 @@ type schema struct {
 	fields []*field
 	byName map[string]*field
 	groups []group
+	open   bool // further keys are allowed
 }
 
 // field is one argument.

@@ -28,14 +28,17 @@ type hostVars struct {
 }
 
 // layers gives the host's own layers.
-func (h *hostVars) layers(inv *inventory.Inventory, hideFacts bool) []vars.Layer {
+func (h *hostVars) layers(r *runner) []vars.Layer {
+	hideFacts := r.o.HideFacts
+	r.mu.RLock() // the inventory may be altered; always taken before h.mu
 	h.mu.Lock()
 	if h.inventory == nil {
-		h.inventory = inventoryLayers(inv, h.host)
+		h.inventory = inventoryLayers(r.inv, h.host)
 	}
 	own, included := h.inventory, h.included
 	facts, set := h.facts != nil, h.set != nil
 	h.mu.Unlock()
+	r.mu.RUnlock()
 
 	out := make([]vars.Layer, len(own), len(own)+4)
 	copy(out, own)

@@ -19,7 +19,7 @@ func (b *batch) linear(ctx context.Context) {
 		switch {
 		case n.implicit != "":
 			b.implicit(n, hosts)
-		case taskBase(n.task) == "meta":
+		case n.task.BaseAction() == "meta":
 			if b.metaStep(ctx, n, hosts) {
 				return
 			}

@@ -300,7 +300,7 @@ func (h *hostsMapping) Lookup(_ context.Context, key any) (any, bool, error) {
 
 // hostScope sees what hostvars shows of a host: no task's variables.
 func (r *runner) hostScope(p *play, b *batch, h *hostVars) *vars.Scope {
-	layers := h.layers(r.inventory(), r.o.HideFacts)
+	layers := h.layers(r)
 	if p != nil {
 		layers = append(layers, p.layers...)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/inventory"
@@ -34,7 +35,11 @@ type play struct {
 	smart      bool // gather only where it was not done yet
 	handlers   []*handler
 	public     []*playbook.Role // brought by include_role with public
-	ended      bool // meta: end_play
+	ended      bool             // meta: end_play
+
+	lateFiles []any // entries of vars_files whose names need a host
+	filesMu   sync.Mutex
+	files     map[string]*value.Dict // variables read, by path
 }
 
 // play runs one play and reports whether the next may follow.
@@ -96,6 +101,9 @@ func (p *play) scope() *vars.Scope {
 func (p *play) prepare(ctx context.Context) error {
 	p.layers = []vars.Layer{{Level: vars.PlayVars, Source: "play vars", Vars: p.src.Vars}}
 	if err := p.prompts(ctx); err != nil {
+		return err
+	}
+	if err := p.varsFiles(ctx); err != nil {
 		return err
 	}
 	s := p.scope()

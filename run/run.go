@@ -66,6 +66,8 @@ type Options struct {
 	// MissingHandlerWarns makes a notify without handler a warning.
 	MissingHandlerWarns bool
 	Managed             string // ansible_managed
+	// LiveOutput makes Output events of what commands print while they run.
+	LiveOutput bool
 
 	Connect ConnectDefaults
 	// Names of files for magic variables.
@@ -106,14 +108,4 @@ type Result struct {
 	BrokenOff bool
 	// Interrupted says that Stop or the context ended the run.
 	Interrupted bool
-}
-
-// Play runs the playbooks over their hosts, in order, and stops as Ansible does when every host is lost. It blocks until
-// the end; failures of hosts are in the Result. The error is for what keeps the run from going on: a keyword whose
-// template fails, a missing handler, nothing to prompt with.
-func Play(ctx context.Context, opts Options) (Result, error) { panic("skeleton") }
-
-// AdHoc runs one module or action on the hosts of a pattern. Args are decoded as a task's are.
-func AdHoc(ctx context.Context, pattern string, task *playbook.Task, opts Options) (Result, error) {
-	panic("skeleton")
 }

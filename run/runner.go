@@ -9,7 +9,6 @@ import (
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/inventory"
 	"github.com/hostlerhq/hostler/jinja/value"
-	"github.com/hostlerhq/hostler/playbook"
 	"github.com/hostlerhq/hostler/run/actions"
 )
 
@@ -198,10 +197,8 @@ func (r *runner) warnAll(list diag.List) {
 // action finds an action of the run itself.
 func action(name string) (*actions.Action, bool) { return actions.Find(name) }
 
-// baseName is an action's name without the collections that stand for Ansible itself.
+// baseName is a name without the collections that stand for Ansible itself.
 func baseName(name string) string {
 	name = strings.TrimPrefix(name, "ansible.builtin.")
 	return strings.TrimPrefix(name, "ansible.legacy.")
 }
-
-func taskBase(t *playbook.Task) string { return baseName(t.Action) }

@@ -37,7 +37,7 @@ func (p *play) newWork(n *node) *work {
 	t := n.task
 	w := &work{task: t, n: n}
 	if t.Module == nil {
-		w.action, _ = action(taskBase(t))
+		w.action, _ = action(t.BaseAction())
 	}
 	for k := &t.Keywords; k != nil; k = k.Level.Parent {
 		w.chain = append(w.chain, k)
@@ -103,7 +103,7 @@ func (w *work) inherited(pick func(*playbook.Keywords) playbook.Field) playbook.
 
 // begin renders what is the same for all hosts of a pass with the first host's variables.
 func (w *work) begin(ctx context.Context, b *batch, first *hostState) {
-	s := b.scope(w, first.hostVars)
+	s := b.scope(ctx, w, first.hostVars)
 	e := evaluator{s: s}
 	w.once = w.action != nil && w.action.Once ||
 		e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.RunOnce }), false)
@@ -125,7 +125,7 @@ func taskPath(t *playbook.Task) string {
 }
 
 func isInclude(t *playbook.Task) bool {
-	base := taskBase(t)
+	base := t.BaseAction()
 	return base == "include_tasks" || base == "include_role"
 }
 
@@ -138,9 +138,11 @@ func (w *work) limit(forks int) int {
 }
 
 // scope sees what a task sees on a host.
-func (b *batch) scope(w *work, h *hostVars, more ...vars.Layer) *vars.Scope {
-	layers := append(h.layers(b.r.inventory(), b.r.o.HideFacts), w.layers...)
-	layers = append(layers, more...)
+func (b *batch) scope(ctx context.Context, w *work, h *hostVars) *vars.Scope {
+	layers := append(h.layers(b.r), w.layers...)
+	if len(b.lateFiles) > 0 {
+		layers = append(layers, b.filesOf(ctx, h)...)
+	}
 	m := &magic{r: b.r, p: b.play, b: b, h: h, task: w.task}
 	layers = append(layers, vars.Layer{Level: vars.Magic, Source: "magic", Lookup: m.lookup})
 	m.scope = b.r.o.Engine.Scope(layers...)

@@ -1,0 +1,257 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hostlerhq/hostler/jinja"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/playbook"
+	"github.com/hostlerhq/hostler/vars"
+)
+
+// local is what a task's module may have of the controller.
+type local struct {
+	r    *runner
+	p    *play
+	task *playbook.Task
+	s    *vars.Scope
+}
+
+func (j *job) local(s *vars.Scope) *local { return &local{r: j.b.r, p: j.b.play, task: j.w.task, s: s} }
+
+// searchPath are the folders in which a task's files are looked for, the nearest first.
+func searchPath(p *play, t *playbook.Task) []string {
+	var out []string
+	for r := t.Role; r != nil; r = r.Parent {
+		out = append(out, r.Path)
+	}
+	if t.File != "" {
+		if dir, err := filepath.Abs(filepath.Dir(t.File)); err == nil {
+			out = append(out, dir)
+		}
+	}
+	out = append(out, p.dir)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(d string) bool {
+		was := seen[d]
+		seen[d] = true
+		return was
+	})
+}
+
+// Find implements modules.Local.
+func (l *local) Find(kind, name string) (string, error) {
+	if rest, ok := strings.CutPrefix(name, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			name = filepath.Join(home, rest)
+		}
+	}
+	if filepath.IsAbs(name) {
+		if _, err := os.Stat(name); err != nil {
+			return "", fmt.Errorf("could not find or access '%s' on the Ansible Controller: %w", name, fs.ErrNotExist)
+		}
+		return name, nil
+	}
+	var tried []string
+	for _, dir := range searchPath(l.p, l.task) {
+		for _, path := range []string{filepath.Join(dir, kind, name), filepath.Join(dir, name)} {
+			if slices.Contains(tried, path) {
+				continue
+			}
+			if _, err := os.Stat(path); err == nil {
+				return path, nil
+			}
+			tried = append(tried, path)
+		}
+	}
+	return "", fmt.Errorf("could not find or access '%s'\nSearched in:\n\t%s on the Ansible Controller: %w",
+		name, strings.Join(tried, "\n\t"), fs.ErrNotExist)
+}
+
+// Open implements modules.Local. Only a file that could be vaulted is read whole.
+func (l *local) Open(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil || l.r.o.ReadFile == nil {
+		return f, err
+	}
+	head := make([]byte, len(vaultMark))
+	n, err := io.ReadFull(f, head)
+	if err == nil && string(head) == vaultMark {
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		text, err := l.r.o.ReadFile(path)
+		return io.NopCloser(bytes.NewReader(text)), err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(head[:n]), f), f}, nil
+	}
+	return f, nil
+}
+
+// vaultMark is how a vaulted file begins.
+const vaultMark = "$ANSIBLE_VAULT;"
+
+// Stat implements modules.Local.
+func (l *local) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
+
+// ReadDir implements modules.Local.
+func (l *local) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+
+// Create implements modules.Local.
+func (l *local) Create(path string, mode fs.FileMode, r io.Reader) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of %s: %w", path, err)
+	}
+	f, err := os.CreateTemp(dir, ".hostler-*")
+	if err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name()) //nolint:errcheck // the first error counts
+		}
+	}()
+	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// Render implements modules.Local.
+func (l *local) Render(ctx context.Context, path string, o modules.RenderOptions) ([]byte, error) {
+	text, err := l.r.readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	extra, err := l.templateVars(path)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range o.Extra {
+		extra.Set(k, v)
+	}
+	env := l.r.o.Engine.Env
+	opts := env.Options()
+	opts.TrimBlocks, opts.LstripBlocks, opts.KeepTrailingNewline = o.TrimBlocks, o.LstripBlocks, true
+	for _, d := range []struct {
+		to   *string
+		from string
+	}{
+		{&opts.BlockStart, o.BlockStart}, {&opts.BlockEnd, o.BlockEnd}, {&opts.VariableStart, o.VariableStart},
+		{&opts.VariableEnd, o.VariableEnd}, {&opts.CommentStart, o.CommentStart}, {&opts.CommentEnd, o.CommentEnd},
+		{&opts.NewlineSequence, o.NewlineSequence},
+	} {
+		if d.from != "" {
+			*d.to = d.from
+		}
+	}
+	if opts.Loader == nil {
+		opts.Loader = &templateFiles{l}
+	}
+	t, err := env.TemplateWith(path, string(text), opts)
+	if err != nil {
+		return nil, err
+	}
+	out, err := t.Render(ctx, l.s.With(vars.Layer{Level: vars.Magic, Source: "template", Vars: extra}))
+	return []byte(out), err
+}
+
+// templateVars are the variables that templates have besides the task's.
+func (l *local) templateVars(path string) (*value.Dict, error) {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("template %s: %w", path, err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name of this machine: %w", err)
+	}
+	d := value.NewDict("template_host", host, "template_path", path, "template_fullpath", full,
+		"template_run_date", time.Now().Format("2006-01-02 15:04:05.000000"))
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("template %s: %w", path, err)
+	}
+	d.Set("template_mtime", st.ModTime().Format("2006-01-02 15:04:05.000000"))
+	d.Set("template_uid", ownerOf(st))
+	managed := cmpOr(l.r.o.Managed, "Ansible managed")
+	managed = strings.NewReplacer("{host}", host, "{uid}", ownerOf(st), "{file}", path).Replace(managed)
+	d.Set("ansible_managed", strftime(managed, st.ModTime()))
+	return d, nil
+}
+
+// strftime replaces the letters that ansible_managed is written with.
+func strftime(s string, t time.Time) string {
+	for letter, layout := range map[string]string{
+		"%Y": "2006", "%m": "01", "%d": "02", "%H": "15", "%M": "04", "%S": "05", "%y": "06", "%b": "Jan", "%B": "January",
+		"%a": "Mon", "%A": "Monday", "%Z": "MST", "%z": "-0700",
+	} {
+		s = strings.ReplaceAll(s, letter, t.Format(layout))
+	}
+	return strings.ReplaceAll(s, "%%", "%")
+}
+
+func ownerOf(st fs.FileInfo) string {
+	id, ok := ownerID(st)
+	if !ok {
+		return ""
+	}
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+// templateFiles finds what templates include and import.
+type templateFiles struct{ l *local }
+
+// Load implements jinja.Loader: beside the template first, then where templates are looked for.
+func (f *templateFiles) Load(_ context.Context, name, from string) (string, string, error) {
+	path := filepath.Join(filepath.Dir(from), name)
+	if _, err := os.Stat(path); err != nil {
+		if path, err = f.l.Find("templates", name); err != nil {
+			return "", "", err
+		}
+	}
+	text, err := f.l.r.readFile(path)
+	return path, string(text), err
+}
+
+var _ jinja.Loader = (*templateFiles)(nil)
+
+// readFile reads a file of the controller, vaulted ones opened.
+func (r *runner) readFile(path string) ([]byte, error) {
+	if r.o.ReadFile != nil {
+		return r.o.ReadFile(path)
+	}
+	return os.ReadFile(path)
+}

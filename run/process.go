@@ -1,0 +1,246 @@
+package run
+
+import (
+	"github.com/hostlerhq/hostler/inventory"
+	"github.com/hostlerhq/hostler/jinja/value"
+)
+
+// process takes a host's result in: state, counts, variables, notifications, events.
+func (b *batch) process(o *outcome) {
+	h, w, r := o.h, o.w, o.res
+	st := b.r.stat(h.name)
+	rescued := false
+	if !r.skipped && !r.unreachable && w.task.Role != nil {
+		mark(&h.ran, w.task.Role.Key)
+	}
+	switch {
+	case r.unreachable:
+		b.unreachable(o, st)
+	case r.failed && !r.ignoreErrors:
+		rescued = b.failed(o, st)
+	case r.failed:
+		st.OK++
+		st.Ignored++
+		if r.changed {
+			st.Changed++
+		}
+	case r.skipped:
+		st.Skipped++
+	default:
+		b.succeeded(o, st)
+	}
+	b.register(o)
+	e := HostFinished{Outcome: outcomeEvent(h, w, r), Rescued: rescued, Items: o.looped && !r.noItems}
+	e.Start, e.Duration = o.start, o.duration
+	if r.inclusion == nil && !o.includes() {
+		b.r.events.emit(e)
+	}
+}
+
+// includes reports whether any item asks for an inclusion; their result lines are those of what is included.
+func (o *outcome) includes() bool {
+	for _, r := range o.items {
+		if r.inclusion != nil {
+			return !o.res.failed
+		}
+	}
+	return false
+}
+
+func (b *batch) unreachable(o *outcome, st *HostStats) {
+	if o.res.ignoreUnreachable {
+		st.OK++
+		st.Ignored++
+		return
+	}
+	o.h.unreachable = true
+	b.r.unreachable[o.h.name] = true
+	b.remove(o.h.name)
+	st.Unreachable++
+}
+
+// failed moves the host, or with run_once every host, to what deals with the failure.
+func (b *batch) failed(o *outcome, st *HostStats) (rescued bool) {
+	h := o.h
+	rescued = h.walk.rescuable()
+	if o.w.once {
+		for _, each := range b.hosts {
+			if !each.unreachable && !each.walk.done {
+				each.fail()
+			}
+		}
+	} else {
+		h.fail()
+	}
+	if h.failed() {
+		b.lose(h)
+	}
+	if !rescued {
+		st.Failed++
+		return false
+	}
+	st.Rescued++
+	h.setVar("ansible_failed_task", value.NewDict("name", o.w.info.Name, "action", o.w.task.Action))
+	h.setVar("ansible_failed_result", registered(o.res.data))
+	return true
+}
+
+func (b *batch) succeeded(o *outcome, st *HostStats) {
+	results := o.items
+	if !o.looped {
+		results = []*result{o.res}
+	}
+	for _, r := range results {
+		for _, n := range r.notify {
+			b.notify(o.h, n.name, n.pos)
+		}
+		b.alterInventory(o, r)
+		b.keep(o, r)
+		b.customStats(o, r)
+	}
+	if o.w.info.Include {
+		return
+	}
+	st.OK++
+	if o.res.changed {
+		st.Changed++
+	}
+}
+
+// targets are the hosts that a result's variables are for: the one, or with run_once all.
+func (b *batch) targets(o *outcome) []*hostVars {
+	if !o.w.once {
+		return []*hostVars{o.h.hostVars}
+	}
+	var out []*hostVars
+	for _, h := range b.hosts {
+		if !h.unreachable {
+			out = append(out, h.hostVars)
+		}
+	}
+	return out
+}
+
+// keep stores facts and variables.
+func (b *batch) keep(o *outcome, r *result) {
+	if r.facts == nil && r.set == nil && r.included == nil {
+		return
+	}
+	hosts := b.targets(o)
+	if r.factsHost != nil {
+		hosts = []*hostVars{r.factsHost}
+	}
+	for _, h := range hosts {
+		if r.facts != nil {
+			h.addFacts(r.facts)
+		}
+		for k, v := range r.set.All() {
+			if name, ok := k.(string); ok {
+				h.setVar(name, v)
+			}
+		}
+		if r.cacheable {
+			h.addFacts(r.set)
+		}
+		if r.included != nil {
+			h.include(r.included)
+		}
+		if r.gathered {
+			h.mu.Lock()
+			h.gathered = true
+			h.mu.Unlock()
+		}
+	}
+}
+
+func (b *batch) register(o *outcome) {
+	name := o.w.task.Register
+	if name == "" {
+		return
+	}
+	data := registered(o.res.data)
+	for _, h := range b.targets(o) {
+		h.setVar(name, data)
+	}
+}
+
+// alterInventory does what add_host and group_by ask.
+func (b *batch) alterInventory(o *outcome, r *result) {
+	if r.addHost == nil && r.addGroup == nil {
+		return
+	}
+	err := b.r.alter(func(inv *inventory.Inventory) (*inventory.Inventory, error) {
+		var changed bool
+		var err error
+		if r.addHost != nil {
+			changed, err = inv.AddHost(r.addHost.Name, r.addHost.Groups, r.addHost.Vars)
+		} else {
+			changed, err = inv.AddToGroup(o.h.host, r.addGroup.Name, r.addGroup.Parents...)
+		}
+		if changed {
+			r.changed, o.res.changed = true, true
+			r.data.Set("changed", true)
+			o.res.data.Set("changed", true)
+		}
+		return inv, err
+	})
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+}
+
+// customStats adds what set_stats gave.
+func (b *batch) customStats(o *outcome, r *result) {
+	if r.stats == nil {
+		return
+	}
+	names := []string{"_run"}
+	if r.stats.PerHost {
+		names = nil
+		for _, h := range b.targets(o) {
+			names = append(names, h.name)
+		}
+	}
+	for _, name := range names {
+		d, ok := valueOf(b.r.custom, name).(*value.Dict)
+		if !ok {
+			d = value.NewDict()
+			b.r.custom.Set(name, d)
+		}
+		for k, v := range r.stats.Data.All() {
+			if old, ok := d.Get(k); ok && r.stats.Aggregate {
+				v = aggregate(old, v)
+			}
+			d.Set(k, v)
+		}
+	}
+}
+
+// aggregate adds numbers, joins text and lists, and merges dicts; of other kinds the new one stays.
+func aggregate(old, more any) any {
+	switch a := old.(type) {
+	case int:
+		if n, ok := more.(int); ok {
+			return a + n
+		}
+	case float64:
+		if n, ok := more.(float64); ok {
+			return a + n
+		}
+	case string:
+		if t, ok := more.(string); ok {
+			return a + t
+		}
+	case *value.List:
+		if l, ok := more.(*value.List); ok {
+			return value.NewList(append(append([]any(nil), a.Items...), l.Items...)...)
+		}
+	case *value.Dict:
+		if d, ok := more.(*value.Dict); ok {
+			c := cloneDict(a)
+			merge(c, d)
+			return c
+		}
+	}
+	return more
+}

@@ -1,0 +1,95 @@
+package run
+
+import (
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/playbook"
+)
+
+// unsupported are the keywords that the loader reads and a run does not honour, each with the values that are
+// harmless all the same. A keyword that is not here works.
+var unsupported = []struct {
+	name     string
+	of       func(*playbook.Task) playbook.Field
+	harmless func(v any) bool
+	hint     string
+}{
+	{
+		name: "async", of: func(t *playbook.Task) playbook.Field { return t.Async }, harmless: isZero,
+		hint: "without it the task runs to its end, however long that takes; timeout limits it",
+	},
+	{
+		name: "debugger", of: func(t *playbook.Task) playbook.Field {
+			return t.Inherited(func(k *playbook.Keywords) playbook.Field { return k.Debugger })
+		},
+		harmless: func(v any) bool { return v == "never" },
+		hint:     "run with -vvv, or with --step",
+	},
+	{
+		name: "module_defaults", of: func(t *playbook.Task) playbook.Field {
+			return t.Inherited(func(k *playbook.Keywords) playbook.Field { return k.ModuleDefaults })
+		},
+		harmless: noGroups,
+		hint:     "name each module in place of group/…",
+	},
+}
+
+func isZero(v any) bool { return v == nil || v == 0 || v == "0" || v == 0.0 || v == false }
+
+// noGroups reports whether module_defaults names modules only.
+func noGroups(v any) bool {
+	list, ok := v.(*value.List)
+	if !ok {
+		list = value.NewList(v)
+	}
+	for _, item := range list.Items {
+		d, _ := item.(*value.Dict)
+		for _, k := range d.Keys() {
+			if name, ok := k.(string); ok && len(name) > 6 && name[:6] == "group/" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Check finds the keywords of a playbook that a run would not honour. Play does not run one of them silently: callers refuse
+// what Check finds before any host is contacted.
+func Check(pb *playbook.Playbook) diag.List {
+	c := checker{seen: make(map[diag.Pos]bool)}
+	for _, p := range pb.Plays {
+		for _, list := range [][]playbook.Node{p.PreTasks, p.RoleTasks, p.Tasks, p.PostTasks, p.Handlers} {
+			c.nodes(list)
+		}
+	}
+	return c.found
+}
+
+type checker struct {
+	seen  map[diag.Pos]bool
+	found diag.List
+}
+
+func (c *checker) nodes(list []playbook.Node) {
+	for _, n := range list {
+		switch n := n.(type) {
+		case *playbook.Block:
+			c.nodes(n.Body)
+			c.nodes(n.Rescue)
+			c.nodes(n.Always)
+		case *playbook.Task:
+			c.task(n)
+		}
+	}
+}
+
+func (c *checker) task(t *playbook.Task) {
+	for _, u := range unsupported {
+		f := u.of(t)
+		if !f.Set || u.harmless(f.Value) || c.seen[f.Pos] {
+			continue
+		}
+		c.seen[f.Pos] = true
+		c.found = append(c.found, diag.Errorf(f.Pos, "%s is not supported", u.name).WithHint("%s", u.hint))
+	}
+}
