@@ -212,13 +212,21 @@ func sameLetters(a, b string) bool {
 
 // PathInfo are the keys by which every module tells what became of a path.
 type PathInfo struct {
-	UID       *int   `json:"uid,omitempty"`
-	GID       *int   `json:"gid,omitempty"`
-	Owner     string `json:"owner,omitempty"`
-	Group     string `json:"group,omitempty"`
-	Mode      string `json:"mode,omitempty"`
-	State     string `json:"state,omitempty"`
-	Size      *int   `json:"size,omitempty"`
+	// UID is the owner's number.
+	UID *int `json:"uid,omitempty"`
+	// GID is the group's number.
+	GID *int `json:"gid,omitempty"`
+	// Owner is the owner's name.
+	Owner string `json:"owner,omitempty"`
+	// Group is the group's name.
+	Group string `json:"group,omitempty"`
+	// Mode is its permissions in octal.
+	Mode string `json:"mode,omitempty"`
+	// State is what it is: file, directory, link, hard or absent.
+	State string `json:"state,omitempty"`
+	// Size is how many bytes it has.
+	Size *int `json:"size,omitempty"`
+	// SEContext is its SELinux context.
 	SEContext string `json:"secontext,omitempty"`
 }
 

@@ -14,8 +14,13 @@ import (
 //go:embed file.go
 var fileSource string
 
+// attributesSource documents the arguments and return keys that modules share.
+//
+//go:embed attributes.go
+var attributesSource string
+
 // File sees to a file's or folder's kind and attributes.
-var File = modules.Define("file", fileSource, runFile, modules.Aliases("ansible.builtin.file", "ansible.legacy.file"))
+var File = modules.Define("file", fileSource+attributesSource, runFile, modules.Aliases("ansible.builtin.file", "ansible.legacy.file"))
 
 // FileState is what a path shall be.
 type FileState string
