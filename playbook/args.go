@@ -113,7 +113,7 @@ var commandLike = map[string]bool{
 func (ld *load) freeForm(p place, t *Task, m *modules.Module, n *yaml.Node, s string) bool {
 	base := t.BaseAction()
 	t.Args.Text = p.pos(n)
-	pairs, raw, err := splitKV(s, commandLike[base])
+	pairs, raw, err := modules.SplitKV(s, commandLike[base])
 	if err != nil {
 		ld.fail(p.pos(n), "%s: %v", base, err)
 		return false
