@@ -210,6 +210,9 @@ var stricter = map[string]string{
 	"handler_near":        "the task fails",
 	"hosts_missing":       "ansible-playbook refuses it after it was loaded",
 	"loop_of_text":        "the task fails",
+	"meta_unknown":        "the task fails",
+	"order_unknown":       "the play fails",
+	"serial_wrong":        "the play fails",
 	"port_not_a_number":   "the task fails",
 	"register_name":       "the task fails",
 }

@@ -67,9 +67,12 @@ func (ld *load) action(p place, t *Task, parts taskParts, at site) bool {
 		return false
 	}
 	t.Action, t.ActionPos = e.Name, p.pos(e.Key)
-	m, isAction, _ := ld.find(e.Name)
+	m, isAction, ok := ld.find(e.Name)
 	if !isAction {
 		t.Module = m
+	}
+	if !ok {
+		ld.ownModule(p, t)
 	}
 	return ld.arguments(p, t, m, e.Val, "", parts.args)
 }
@@ -81,6 +84,7 @@ func (ld *load) moduleKey(p place, t *Task, keys []document.Entry, at site) (doc
 	for _, k := range keys {
 		_, _, ok := ld.find(k.Name)
 		_, isKeyword := keywords[k.Name]
+		ok = ok || ld.library(k.Name, p) != ""
 		if _, old := removed[k.Name]; ok && !isKeyword && !old && !strings.HasPrefix(k.Name, "with_") {
 			known = append(known, k)
 		} else {
@@ -211,7 +215,9 @@ func (ld *load) named(p place, t *Task, name string, node *yaml.Node, rest strin
 		return ld.arguments(p, t, nil, node, rest, args)
 	}
 	m, isAction, ok := ld.find(name)
-	if !ok && !ld.unknownModule(t.ActionPos, name, onTask, t) {
+	if !ok && ld.library(name, p) != "" {
+		ld.ownModule(p, t)
+	} else if !ok && !ld.unknownModule(t.ActionPos, name, onTask, t) {
 		return false
 	}
 	if !isAction {
@@ -220,11 +226,36 @@ func (ld *load) named(p place, t *Task, name string, node *yaml.Node, rest strin
 	return ld.arguments(p, t, m, node, rest, args)
 }
 
+// metaActions are what meta can do.
+var metaActions = []string{
+	"flush_handlers", "end_host", "end_play", "end_batch", "end_role", "clear_facts", "clear_host_errors",
+	"refresh_inventory", "reset_connection", "noop",
+}
+
+// checkMeta reports a meta action that there is not.
+func (ld *load) checkMeta(t *Task) {
+	v, pos, _ := t.argText(rawParams, "free_form")
+	name, isText := v.(string)
+	switch {
+	case t.Args.Values.Len() == 0:
+		ld.strict(false, t.ActionPos, "meta needs an action, for instance flush_handlers")
+	case isText && !slices.Contains(metaActions, name):
+		e := ld.strict(guarded(&t.Keywords), pos, "meta has no action %q", name)
+		if near := diag.Near(name, metaActions); near != "" {
+			e.WithHint("did you mean %q?", near)
+		}
+	}
+}
+
 // bareArgs are arguments that are expressions without braces.
 var bareArgs = map[string]string{"assert": "that", "debug": "var"}
 
 // checkArgs checks a task's arguments against its module's.
 func (ld *load) checkArgs(t *Task) {
+	if t.BaseAction() == "meta" {
+		ld.checkMeta(t)
+		return
+	}
 	if name, ok := bareArgs[t.BaseAction()]; ok {
 		v, _ := t.Args.Values.Get(name)
 		ld.bareArg(v, t.Args.Where([]any{name}, false))

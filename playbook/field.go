@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,15 +74,37 @@ func (ld *load) field(p place, e document.Entry, k kind) Field {
 	}
 	out, problem := coerce(v, k)
 	if problem == "" {
+		ld.choice(p, e, out, pos)
 		return Field{Value: out, Pos: pos, Set: true}
 	}
-	if k == dict || k == sequence || k == list {
+	if k == dict || k == sequence || k == list || e.Name == "name" {
 		ld.fail(pos, "%s %s, not %s", e.Name, problem, describe(out))
 		return Field{}
 	}
 	// Ansible finds these only when it comes to them; the run then refuses the value.
 	ld.strict(p.guard, pos, "%s %s, not %s", e.Name, problem, describe(out))
 	return Field{Value: v, Pos: pos, Set: true}
+}
+
+// choices are the values of keywords that have only a few.
+var choices = map[string][]string{
+	"order":         {"inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"},
+	"strategy":      {"linear", "free", "host_pinned", "debug"},
+	"become_method": {"sudo", "su", "doas"},
+	"debugger":      {"always", "never", "on_failed", "on_unreachable", "on_skipped"},
+}
+
+// choice reports a keyword's value that is none of its few.
+func (ld *load) choice(p place, e document.Entry, v any, pos diag.Pos) {
+	allowed, few := choices[e.Name]
+	s, isText := v.(string)
+	if !few || !isText || slices.Contains(allowed, baseName(s)) {
+		return
+	}
+	bad := ld.strict(p.guard, pos, "%s must be one of %s, not %q", e.Name, strings.Join(allowed, ", "), s)
+	if near := diag.Near(s, allowed); near != "" {
+		bad.WithHint("did you mean %q?", near)
+	}
 }
 
 // coerce brings a value to a kind as Ansible does; problem says what it should be.

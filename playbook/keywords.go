@@ -118,7 +118,6 @@ var keywords = map[string]keyword{
 	"max_fail_percentage": {in: onPlay, kind: percent, play: func(p *Play) *Field { return &p.MaxFailPercentage }},
 	"force_handlers":      {in: onPlay, kind: flag, play: func(p *Play) *Field { return &p.ForceHandlers }},
 	"vars_files":          {in: onPlay, kind: anything, play: func(p *Play) *Field { return &p.VarsFiles }},
-	"validate_argspec":    {in: onPlay, kind: anything},
 	"vars_prompt":         {in: onPlay, kind: dicts},
 	"pre_tasks":           {in: onPlay, kind: sequence},
 	"roles":               {in: onPlay, kind: sequence},

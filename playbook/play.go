@@ -55,7 +55,28 @@ func (ld *load) entry(p place, n *yaml.Node) []*Play {
 			return nil
 		}
 	}
+	if at := ld.looksLikeTask(entries); at != nil {
+		ld.fail(p.pos(n), "this is a task, not a play: it has %s and no hosts", at.Name).
+			WithHint("put it under tasks: of a play, or let a play import this file with import_tasks")
+		return nil
+	}
 	return []*Play{ld.play(p, n, entries)}
+}
+
+// looksLikeTask finds the key that shows an entry of a playbook to be a task, nil when it may be a play.
+func (ld *load) looksLikeTask(entries []document.Entry) (at *document.Entry) {
+	for i, e := range entries {
+		kw, isKeyword := keywords[e.Name]
+		_, _, isModule := ld.find(e.Name)
+		switch {
+		case kw.in&onPlay != 0 && kw.in&onTasks == 0:
+			return nil
+		case at != nil:
+		case isKeyword && kw.in&onPlay == 0, !isKeyword && isModule && (ld.Modules != nil || ld.Actions != nil):
+			at = &entries[i]
+		}
+	}
+	return at
 }
 
 // importPlaybook reads the playbook imported and hands the import's tags, conditions and variables on to its plays.
@@ -176,6 +197,7 @@ func (ld *load) play(p place, n *yaml.Node, entries []document.Entry) *Play {
 		}
 		ld.playEntry(p, play, e, lists)
 	}
+	ld.checkSerial(p, play)
 	if !hosts {
 		ld.fail(play.Pos, "the play has no hosts").WithHint("write hosts: with a pattern of the inventory, for instance hosts: all")
 	}
@@ -233,6 +255,20 @@ func (ld *load) sections(p place, play *Play, lists map[string]*yaml.Node) {
 	h.handler = true
 	own := ld.nodes(h, lists["handlers"], "handlers")
 	play.Handlers = slices.Concat(roleHandlers, own, imported)
+}
+
+// checkSerial refuses sizes of batches that are neither numbers nor percentages.
+func (ld *load) checkSerial(p place, play *Play) {
+	sizes := []any{play.Serial.Value}
+	if l, many := play.Serial.Value.(*value.List); many {
+		sizes = l.Items
+	}
+	for _, v := range sizes {
+		s, isText := v.(string)
+		if _, problem := coerce(v, percent); v != nil && problem != "" || isText && s == "" {
+			ld.strict(false, play.Serial.Pos, "serial must be numbers or percentages, not %s", describe(v))
+		}
+	}
 }
 
 // checkHosts refuses hosts that can match nothing.

@@ -116,7 +116,9 @@ type Task struct {
 	Action    string
 	ActionPos diag.Pos
 	Module    *modules.Module
-	Args      Args
+	// Executable is the path of a program in library/ of the role or playbook that is the module; Module is then nil.
+	Executable string
+	Args       Args
 
 	Loop        Field  // of loop, or of with_X
 	LoopWith    string // "items" for with_items; "" for loop
