@@ -141,17 +141,24 @@ func (c *conn) framed(ctx context.Context, cmd Command, stdout, stderr io.Writer
 		w.dead.Store(true) // what a child prints later must not reach a later command
 	}
 	c.m.release(c.id, w)
-	if hello, ok := errors.AsType[*helloError](err); ok {
-		if refused := c.id.become.refusal(hello.said, false); refused != nil {
-			return res, refused
-		}
-		select {
-		case <-w.link.lost():
-		default:
-			c.noWorker(w)
-		}
+	return res, c.understand(w, err)
+}
+
+// understand makes of a shell that never came up what the tool said, or notes that none can stay.
+func (c *conn) understand(w *worker, err error) error {
+	hello, ok := errors.AsType[*helloError](err)
+	if !ok {
+		return err
 	}
-	return res, err
+	if refused := c.id.become.refusal(hello.said, false); refused != nil {
+		return refused
+	}
+	select {
+	case <-w.link.lost():
+	default:
+		c.noWorker(w)
+	}
+	return err
 }
 
 // noWorker notes that the host does not keep a shell, after one never came up.
@@ -174,7 +181,7 @@ func (c *conn) shellFor(ctx context.Context, cmd Command) (*worker, error) {
 		if w != nil && len(cmd.Stdin) > 0 && !w.greeted {
 			if err := w.helloWithin(ctx); err != nil {
 				c.m.release(c.id, w)
-				return nil, err
+				return nil, c.understand(w, err)
 			}
 		}
 		if w != nil && (len(cmd.Stdin) == 0 || w.pipes) {

@@ -70,11 +70,16 @@ func greeting(token string) string {
 		"printf '" + token + "H%s:%s;' \"$$\" \"$h_c\" >&3;printf '" + token + "H;' >&4\n"
 }
 
+// startLimit bounds how long a login shell may take before its first answer: heavy rc files take seconds.
+const startLimit = 60 * time.Second
+
 // hello reads the answer to greeting.
 func (w *worker) hello() error {
 	if w.greeted {
 		return nil
 	}
+	patience := time.AfterFunc(startLimit, func() { _ = w.sess.kill() })
+	defer patience.Stop()
 	before := &tail{}
 	m, err := w.out.next(before)
 	switch {

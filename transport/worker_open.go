@@ -2,16 +2,13 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/hostlerhq/hostler/internal/shell"
 )
-
-// startLimit bounds how long a login shell may take before its first answer: heavy rc files take seconds.
-const startLimit = 60 * time.Second
 
 // openWorker starts a shell that stays. It does not wait for its hello when nobody has to be asked for a
 // password first: the first program goes after the greeting at once.
@@ -102,7 +99,7 @@ func (m *machine) start(ctx context.Context, req startRequest) (*worker, error) 
 		case <-l.lost():
 			return nil, fmt.Errorf("%w: %w: %w", errNotStarted, ErrLost, err)
 		default:
-			return nil, err
+			return nil, m.cannotStart(ctx, err)
 		}
 	}
 	token := newToken()
@@ -113,11 +110,17 @@ func (m *machine) start(ctx context.Context, req startRequest) (*worker, error) 
 	}, nil
 }
 
+// cannotStart is a host that answers but gives no session.
+func (m *machine) cannotStart(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*UnreachableError](err); ok || ctx.Err() != nil {
+		return err
+	}
+	return &UnreachableError{Host: m.opts.name, Op: "start a session", Err: err}
+}
+
 // helloWithin waits for the hello before anything was sent.
 func (w *worker) helloWithin(ctx context.Context) error {
-	limit, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	stop := context.AfterFunc(limit, func() { _ = w.sess.kill() })
+	stop := context.AfterFunc(ctx, func() { _ = w.sess.kill() })
 	defer stop()
 	return w.hello()
 }
