@@ -2,12 +2,14 @@ package modules_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/transport"
 )
 
 type folderArgs struct {
@@ -128,5 +130,80 @@ argument "state" must be one of present, absent, not "presnt" | did you mean "pr
 argument "broken" must be a truth value (yes or no), not "maybe" | `
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+}
+
+// busyConn lets somebody else alter the host between the first look and the first change.
+type busyConn struct {
+	*shConn
+	meddle func()
+}
+
+func (c *busyConn) Exec(ctx context.Context, cmd transport.Command) (transport.Output, error) {
+	if len(c.sent) == 1 {
+		c.meddle()
+	}
+	return c.shConn.Exec(ctx, cmd)
+}
+
+func TestReconcilePlansAnewWhenTheHostChanged(t *testing.T) {
+	for name, sh := range shells {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x")
+			conn := &busyConn{shConn: &shConn{t: t, shell: sh}, meddle: func() {
+				if err := os.Mkdir(path, 0o700); err != nil {
+					t.Error(err)
+				}
+			}}
+			r, err := folder().Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn}), value.NewDict("path", path))
+			if err != nil || r.Failed || r.Changed || len(conn.sent) != 3 {
+				t.Errorf("err %v, failed %v (%s), changed %v, %d trips; want a new look and nothing left to do", err, r.Failed, r.Msg, r.Changed, len(conn.sent))
+			}
+		})
+	}
+}
+
+func TestProbeSections(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(file, []byte("bytes\x00\xff\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, sh := range shells {
+		t.Run(name, func(t *testing.T) {
+			h := modules.NewHost(modules.HostOptions{Conn: &shConn{t: t, shell: sh}, Env: map[string]string{"LC_ALL": "C.UTF-8"}})
+			r, err := h.Probe(t.Context(), `
+say text "$1"
+tell out sh -c 'echo "@@fake 3 0"; echo bad >&2; exit 4'
+show file "$2"
+show gone "$2.gone"
+`, "ü\n@@x 1 0\n", file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(r.Bytes("text")); got != "ü\n@@x 1 0\n" {
+				t.Errorf("text %q", got)
+			}
+			if got := string(r.Bytes("file")); got != "bytes\x00\xff\n\n" || r.Status("file") != 0 {
+				t.Errorf("file %q, status %d", got, r.Status("file"))
+			}
+			if r.Text("out") != "@@fake 3 0" || r.Status("out") != 4 || r.Text("out.err") != "bad" {
+				t.Errorf("out %q, status %d, err %q", r.Text("out"), r.Status("out"), r.Text("out.err"))
+			}
+			if r.Status("gone") != 1 || r.Status("never") != 127 || r.Has("fake") || r.Has("x") {
+				t.Errorf("gone %d, never %d, keys %q", r.Status("gone"), r.Status("never"), r.Keys())
+			}
+		})
+	}
+}
+
+func TestWriteFileInCheckMode(t *testing.T) {
+	conn := &shConn{t: t}
+	m := modules.Define("note", "", func(ctx context.Context, h *modules.Host, _ struct{}) (struct{}, error) {
+		return struct{}{}, h.WriteFile(ctx, "write /x", "/x", []byte("new\n"), modules.FileOptions{Before: []byte("old\n")})
+	})
+	r, err := m.Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn, Check: true, Diff: true}), nil)
+	want := []modules.Diff{{Before: "old\n", After: "new\n", BeforeHeader: "/x", AfterHeader: "/x"}}
+	if err != nil || !r.Changed || r.Failed || len(conn.sent) != 0 || len(r.Diff) != 1 || r.Diff[0] != want[0] {
+		t.Errorf("err %v, changed %v, failed %v, %d trips, diff %+v", err, r.Changed, r.Failed, len(conn.sent), r.Diff)
 	}
 }
