@@ -73,10 +73,11 @@ func (c *constructed) run() error {
 		name, _ := key.(string)
 		known := []string{"plugin", "strict", "compose", "groups", "keyed_groups", "use_vars_plugins", "use_extra_vars", "leading_separator"}
 		if !slices.Contains(known, name) {
-			w := c.warn(c.at(name), "skipping option %q of the constructed inventory", name)
+			hint := ""
 			if near := diag.Near(name, known); near != "" {
-				w.Hint = fmt.Sprintf("did you mean %q?", near)
+				hint = fmt.Sprintf("did you mean %q?", near)
 			}
+			c.warn(c.at(name), hint, "skipping option %q of the constructed inventory", name)
 		}
 	}
 	var files *varsFiles

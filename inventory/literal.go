@@ -222,7 +222,7 @@ func hashable(k any) bool {
 func (p *literal) signed() (any, error) {
 	negative := p.text[p.at] == '-'
 	p.at++
-	if c := p.peek(); c == '-' || c == '+' || !(c >= '0' && c <= '9' || c == '.') {
+	if c := p.peek(); (c < '0' || c > '9') && c != '.' {
 		return nil, errLiteral
 	}
 	return p.number(negative)

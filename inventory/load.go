@@ -228,19 +228,18 @@ func (l *loader) groupName(name string, pos diag.Pos) string {
 	if mode != "silently" && !l.warned[name] {
 		l.warned[name] = true
 		if used == name {
-			l.warn(pos, "group name %q holds %q, which no variable's name may", name, bad).Hint = "letters, digits and underscores are safe"
+			l.warn(pos, "letters, digits and underscores are safe", "group name %q holds %q, which no variable's name may", name, bad)
 		} else {
-			l.warn(pos, "group name %q holds %q and was changed to %q", name, bad, used)
+			l.warn(pos, "", "group name %q holds %q and was changed to %q", name, bad, used)
 		}
 	}
 	return used
 }
 
-func (l *loader) warn(pos diag.Pos, format string, args ...any) *diag.Error {
-	e := diag.Errorf(pos, format, args...)
+func (l *loader) warn(pos diag.Pos, hint, format string, args ...any) {
+	e := diag.Errorf(pos, format, args...).WithHint("%s", hint)
 	e.Severity = diag.Warning
 	l.warnings.Add(e)
-	return e
 }
 
 func (l *loader) group(name string, pos diag.Pos) *Group {
@@ -257,7 +256,7 @@ func (l *loader) host(name string, port int, pos diag.Pos) *Host {
 func (l *loader) warnConflicts() {
 	for _, g := range l.inv.groups {
 		if h, ok := l.inv.hostByName[g.Name]; ok {
-			l.warn(h.Pos, "both a group and a host are named %q", g.Name).Hint = "in a pattern the name means the host"
+			l.warn(h.Pos, "in a pattern the name means the host", "both a group and a host are named %q", g.Name)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (l *loader) tomlGroup(file, name string, data any) error {
 	pos := diag.Pos{File: file}
 	table, ok := data.(*value.Dict)
 	if !ok {
-		l.warn(pos, "skipping %q: it is no group definition", name)
+		l.warn(pos, "", "skipping %q: it is no group definition", name)
 		return nil
 	}
 	g := l.group(name, pos)
@@ -72,7 +72,7 @@ func (l *loader) tomlGroup(file, name string, data any) error {
 		case key == "vars" || key == "children" || key == "hosts":
 			errs.Add(diag.Errorf(pos, "%s of group %q must be a %s", key, g.Name, map[bool]string{true: "list", false: "table"}[key == "children"]))
 		default:
-			l.warn(pos, "skipping key %q of group %q", key, g.Name).Hint = "only vars, children and hosts are known"
+			l.warn(pos, "only vars, children and hosts are known", "skipping key %q of group %q", key, g.Name)
 		}
 	}
 	return errs.Err()

@@ -60,7 +60,7 @@ func (y *yamlReader) group(e document.Pair) *Group {
 		return y.loader.group(name, pos)
 	}
 	if node.Kind != yaml.MappingNode {
-		y.warn(pos, "skipping %q: it is no group definition", name)
+		y.warn(pos, "", "skipping %q: it is no group definition", name)
 		return nil
 	}
 	g := y.loader.group(name, pos)
@@ -92,7 +92,7 @@ func (y *yamlReader) section(g *Group, s document.Pair) {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 		}
-		y.warn(pos, "skipping key %q of group %q", s.KeyNode.Value, g.Name).Hint = hint
+		y.warn(pos, hint, "skipping key %q of group %q", s.KeyNode.Value, g.Name)
 		return
 	}
 	node := document.Deref(s.Value)

@@ -12,7 +12,7 @@ import (
 func TestNear(t *testing.T) {
 	candidates := []string{"forward", "name", "state", "ansible_host", "ansible_user", "id"}
 	for name, want := range map[string]string{
-		"foward": "forward", "nmae": "name", "State": "state", "ansible-host": "ansible_host", "ansible_usr": "ansible_user",
+		"forwrd": "forward", "nmae": "name", "State": "state", "ansible-host": "ansible_host", "ansible_usr": "ansible_user",
 		"xyz": "", "": "", "di": "id", "stat": "state", "forwarding": "forward", "name": "",
 	} {
 		if got := Near(name, candidates); got != want {
@@ -28,7 +28,7 @@ func TestSnippet(t *testing.T) {
 		line, col int
 		want      string
 	}{
-		{"a: 1\n  foward: x\n", 2, 3, "    2 |   foward: x\n      |   ^\n"},
+		{"a: 1\n  forwrd: x\n", 2, 3, "    2 |   forwrd: x\n      |   ^\n"},
 		{"a:\n\tb: 1\r\n", 2, 2, "    2 | \tb: 1\n      | \t^\n"},
 		{"日本: x\n", 1, 5, "    1 | 日本: x\n      |       ^\n"},
 		{"\ufeffa: b\n", 1, 1, "    1 | a: b\n      | ^\n"},

@@ -27,7 +27,7 @@ func (c *checker) document(root *yaml.Node) {
 	}
 	c.sizes = map[*yaml.Node]int{}
 	if c.node(root) > maxExpanded {
-		c.fail(root, "aliases expand to more than %d values", maxExpanded)
+		c.fail(root, "", "aliases expand to more than %d values", maxExpanded)
 	}
 }
 
@@ -35,10 +35,8 @@ func (c *checker) pos(n *yaml.Node) diag.Pos {
 	return diag.Pos{File: c.file, Line: n.Line, Col: n.Column}
 }
 
-func (c *checker) fail(n *yaml.Node, format string, args ...any) *diag.Error {
-	err := diag.Errorf(c.pos(n), format, args...)
-	c.errs.Add(err)
-	return err
+func (c *checker) fail(n *yaml.Node, hint, format string, args ...any) {
+	c.errs.Add(diag.Errorf(c.pos(n), format, args...).WithHint("%s", hint))
 }
 
 // node checks a subtree and gives the number of its nodes.
@@ -46,7 +44,7 @@ func (c *checker) node(n *yaml.Node) int {
 	if n.Kind == yaml.AliasNode {
 		size, seen := c.sizes[n.Alias]
 		if seen && size == 0 {
-			c.fail(n, "alias *%s is part of its own anchor", n.Value)
+			c.fail(n, "", "alias *%s is part of its own anchor", n.Value)
 			return 1
 		}
 		return max(size, 1)
@@ -55,12 +53,12 @@ func (c *checker) node(n *yaml.Node) int {
 		c.sizes[n] = 0
 	}
 	if _, err := tagOf(n); err != nil {
-		c.fail(n, "%w", err).WithHint("!vault and !unsafe are the tags for playbooks")
+		c.fail(n, "!vault and !unsafe are the tags for playbooks", "%w", err)
 	}
 	size := 1
 	switch {
 	case unquotedTemplate(n):
-		c.fail(n, "a value that starts with {{ must be quoted").WithHint(`write "{{ … }}" with quotes around the whole value`)
+		c.fail(n, `write "{{ … }}" with quotes around the whole value`, "a value that starts with {{ must be quoted")
 	case n.Kind == yaml.MappingNode:
 		size += c.mapping(n)
 	case n.Kind == yaml.SequenceNode:
@@ -91,7 +89,7 @@ func (c *checker) mapping(n *yaml.Node) int {
 		}
 		key, err := keyOf(k)
 		if err != nil {
-			c.fail(k, "%w", err)
+			c.fail(k, "", "%w", err)
 			continue
 		}
 		c.duplicate(first, key, k)
@@ -120,7 +118,7 @@ func (c *checker) merge(v *yaml.Node) {
 	}
 	for _, item := range items {
 		if resolveAlias(item).Kind != yaml.MappingNode {
-			c.fail(v, "%w", errMerge)
+			c.fail(v, "", "%w", errMerge)
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -154,9 +155,9 @@ func child(n *yaml.Node, step any) (key, val *yaml.Node) {
 		if err != nil {
 			return nil, nil
 		}
-		for i := len(pairs) - 1; i >= 0; i-- {
-			if k := resolveAlias(pairs[i].key); k.Kind == yaml.ScalarNode && k.Value == s {
-				return pairs[i].key, pairs[i].val
+		for _, p := range slices.Backward(pairs) {
+			if k := resolveAlias(p.key); k.Kind == yaml.ScalarNode && k.Value == s {
+				return p.key, p.val
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -265,8 +266,8 @@ func mergedPairs(v *yaml.Node) ([]pair, error) {
 		return flatten(v)
 	case yaml.SequenceNode:
 		var out []pair
-		for i := len(v.Content) - 1; i >= 0; i-- {
-			item := resolveAlias(v.Content[i])
+		for _, item := range slices.Backward(v.Content) {
+			item = resolveAlias(item)
 			if item.Kind != yaml.MappingNode {
 				return nil, &diag.Error{Pos: diag.Pos{Line: item.Line, Col: item.Column}, Err: errMerge}
 			}
