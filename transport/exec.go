@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"sync"
 	"time"
@@ -17,6 +18,12 @@ type conn struct {
 	release func() error
 	once    sync.Once
 }
+
+var (
+	_ Conn        = (*conn)(nil)
+	_ Tunneler    = (*conn)(nil)
+	_ Reconnecter = (*conn)(nil)
+)
 
 // maxStdin is how much input travels in a worker's program text; more gets a session of its own.
 const maxStdin = 32 << 10
@@ -249,6 +256,18 @@ func (c *conn) kill(ctx context.Context, pid, group int64, signal int) error {
 	_, err := c.Exec(ctx, Command{Script: killScript, Args: []string{strconv.FormatInt(pid, 10), g, strconv.Itoa(signal)}})
 	return err
 }
+
+// DialContext opens a TCP connection from the host: see Tunneler.
+func (c *conn) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	l, err := c.m.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.dial(ctx, network, address)
+}
+
+// Reconnect proves that the host answers: see Reconnecter. Commands use the new connection from then on.
+func (c *conn) Reconnect(ctx context.Context) error { return c.m.renew(ctx) }
 
 // Close gives the Conn back.
 func (c *conn) Close() (err error) {

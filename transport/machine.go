@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type machine struct {
 
 	mu         sync.Mutex
 	current    link
+	old        []link        // that a command may still use
 	relinking  chan struct{} // closed when the attempt that runs now ended; nil when none runs
 	identities map[string]*identity
 	wanted     int // sessions that a full link asked us to give up
@@ -74,9 +76,13 @@ func (m *machine) conn(b Become, release func() error) *conn {
 func (m *machine) close() error {
 	m.mu.Lock()
 	m.closed = true
-	l := m.current
+	l, old := m.current, m.old
+	m.old = nil
 	m.mu.Unlock()
 	m.dropIdle()
+	for _, o := range old {
+		_ = o.close()
+	}
 	return l.close()
 }
 
@@ -122,13 +128,47 @@ func (m *machine) relink(ctx context.Context, done chan struct{}) (link, error) 
 	l, err := m.opts.relink(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err == nil {
-		m.current = l
-		m.wanted = 0
-	}
 	m.relinking = nil
 	close(done)
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	if m.closed {
+		return nil, errors.Join(fmt.Errorf("%w: the connection was closed", ErrLost), l.close())
+	}
+	m.current = l
+	m.wanted = 0
+	return l, nil
+}
+
+// renew proves that the host answers by a new link, which takes the place of the old one. What runs on the
+// old one may go on.
+func (m *machine) renew(ctx context.Context) error {
+	if m.opts.relink == nil {
+		return nil // this machine
+	}
+	l, err := m.opts.relink(ctx)
+	if err != nil {
+		return err
+	}
+	m.dropIdle()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return errors.Join(fmt.Errorf("%w: the connection was closed", ErrLost), l.close())
+	}
+	busy := 0
+	for _, id := range m.identities {
+		busy += id.open
+	}
+	old := m.current
+	m.current, m.wanted = l, 0
+	if busy > 0 {
+		m.old = append(m.old, old)
+		return nil
+	}
+	_ = old.close() // it may be dead already
+	return nil
 }
 
 // dropIdle retires all workers that do nothing.

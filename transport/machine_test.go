@@ -156,6 +156,24 @@ func TestAChangeThatNeverBeganIsSentAgain(t *testing.T) {
 	}
 }
 
+func TestReconnectTakesANewLink(t *testing.T) {
+	l := &lossy{}
+	c := l.machine(t)
+	for want := 2; want < 4; want++ {
+		if err := c.Reconnect(t.Context()); err != nil || len(l.links) != want {
+			t.Fatalf("%d links, %v", len(l.links), err)
+		}
+		select {
+		case <-l.links[want-2].lost():
+		default:
+			t.Error("the old link stays open")
+		}
+		if out, err := c.Exec(t.Context(), Command{Script: "echo on"}); err != nil || string(out.Stdout) != "on\n" {
+			t.Errorf("%q %v", out.Stdout, err)
+		}
+	}
+}
+
 // prefixLink puts a text before every command line, as a login shell's rc file would.
 type prefixLink struct {
 	*localLink
