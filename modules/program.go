@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hostlerhq/hostler/transport"
@@ -233,6 +234,7 @@ var _ io.Writer = writerFunc(nil)
 
 // liveOutput passes a program's output on as it comes, without guardScript's first line, and keeps its beginning.
 type liveOutput struct {
+	mu        sync.Mutex // the two streams come from two goroutines
 	tell      func(stderr bool, chunk []byte)
 	header    bool // the first line of stdout is still to come
 	cut       bool
@@ -240,6 +242,8 @@ type liveOutput struct {
 }
 
 func (l *liveOutput) stdout(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.keep(&l.out, p)
 	body := p
 	if l.header {
@@ -254,6 +258,8 @@ func (l *liveOutput) stdout(p []byte) (int, error) {
 }
 
 func (l *liveOutput) stderr(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.keep(&l.errs, p)
 	l.tell(true, p)
 	return len(p), nil

@@ -207,3 +207,19 @@ func TestWriteFileInCheckMode(t *testing.T) {
 		t.Errorf("err %v, changed %v, failed %v, %d trips, diff %+v", err, r.Changed, r.Failed, len(conn.sent), r.Diff)
 	}
 }
+
+func TestReconcileOverTheRealTransport(t *testing.T) {
+	pool := transport.NewPool(transport.PoolOptions{})
+	defer pool.Close()
+	conn, err := pool.Open(t.Context(), transport.Endpoint{Name: "here", Kind: "local"}, transport.Become{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := value.NewDict("path", filepath.Join(t.TempDir(), "a b"))
+	for _, changed := range []bool{true, false} {
+		r, err := folder().Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn, Env: map[string]string{"K": "v"}}), args)
+		if err != nil || r.Failed || r.Changed != changed || r.Data.Str("state") != "present" {
+			t.Errorf("err %v, failed %v (%s), changed %v, want %v", err, r.Failed, r.Msg, r.Changed, changed)
+		}
+	}
+}
