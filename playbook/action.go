@@ -103,13 +103,13 @@ func (ld *load) moduleKey(p place, t *Task, keys []document.Entry, at site) (doc
 	switch {
 	case len(known) == 0 && len(unknown) == 0:
 		ld.fail(t.Pos, "the task has no module").
-			WithHint("a task names the module to run, for instance \"ansible.builtin.command: uptime\"")
+			hint("a task names the module to run, for instance \"ansible.builtin.command: uptime\"")
 		return document.Entry{}, false
 	case len(known) == 0:
 		return missing, missing.Key != nil
 	case len(known) > 1:
 		ld.fail(p.pos(known[1].Key), "a second module on one task: %s and %s", known[0].Name, known[1].Name).
-			WithHint("make a task of each; perhaps a \"- \" is missing")
+			hint("make a task of each; perhaps a \"- \" is missing")
 		return document.Entry{}, false
 	}
 	return known[0], true
@@ -136,17 +136,17 @@ func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) (goOn
 	if slices.Contains(foreign, base) || isForeign(name) {
 		e := ld.strict(guarded(&t.Keywords), pos, "module %s exists for Ansible but not here", name)
 		if near := diag.Near(base, ld.Names); near != "" {
-			e.WithHint("did you mean %q?", near)
+			e.hint("did you mean %q?", near)
 		} else {
-			e.WithHint("hostler doc lists the modules; command and shell can stand in for many")
+			e.hint("hostler doc lists the modules; command and shell can stand in for many")
 		}
-		return e.Severity == diag.Warning
+		return e.err.Severity == diag.Warning
 	}
 	e := ld.fail(pos, "there is no module %q", name)
 	if near := diag.Near(base, ld.Names); near != "" {
-		e.WithHint("did you mean %q?", near)
+		e.hint("did you mean %q?", near)
 	} else if near := diag.Near(name, keywordNames(at)); near != "" {
-		e.WithHint("did you mean the keyword %q?", near)
+		e.hint("did you mean the keyword %q?", near)
 	}
 	return false
 }
@@ -185,7 +185,7 @@ func (ld *load) actionDict(p place, t *Task, e document.Entry, parts taskParts) 
 		name, rest := cutWord(sub.Val.Value)
 		return ld.named(p, t, name, e.Val, rest, parts.args)
 	}
-	ld.fail(t.ActionPos, "%s has no module", e.Name).WithHint("write %s: {module: name, …}", e.Name)
+	ld.fail(t.ActionPos, "%s has no module", e.Name).hint("write %s: {module: name, …}", e.Name)
 	return false
 }
 
@@ -242,7 +242,7 @@ func (ld *load) checkMeta(t *Task) {
 	case isText && !slices.Contains(metaActions, name):
 		e := ld.strict(guarded(&t.Keywords), pos, "meta has no action %q", name)
 		if near := diag.Near(name, metaActions); near != "" {
-			e.WithHint("did you mean %q?", near)
+			e.hint("did you mean %q?", near)
 		}
 	}
 }
@@ -274,7 +274,7 @@ func (ld *load) checkArgs(t *Task) {
 		}
 		e := ld.strict(guarded(&t.Keywords), t.Args.Where(bad.Path, bad.Key), "%s: %s", t.BaseAction(), bad.Msg)
 		if bad.Hint != "" {
-			e.WithHint("%s", bad.Hint)
+			e.hint("%s", bad.Hint)
 		}
 	}
 }

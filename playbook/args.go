@@ -130,7 +130,7 @@ func (ld *load) freeForm(p place, t *Task, m *modules.Module, n *yaml.Node, s st
 	} else if m != nil && !rawModules[base] {
 		word, _ := cutWord(raw)
 		ld.fail(p.pos(n), "%s takes no free text, only key=value pairs: %q is none", base, shorten(word)).
-			WithHint("write the arguments as a dict below %s:", base)
+			hint("write the arguments as a dict below %s:", base)
 		return false
 	}
 	t.Args.Values.Set(name, ld.maybeTemplate(raw, p.pos(n)))

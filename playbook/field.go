@@ -103,7 +103,7 @@ func (ld *load) choice(p place, e document.Entry, v any, pos diag.Pos) {
 	}
 	bad := ld.strict(p.guard, pos, "%s must be one of %s, not %q", e.Name, strings.Join(allowed, ", "), s)
 	if near := diag.Near(s, allowed); near != "" {
-		bad.WithHint("did you mean %q?", near)
+		bad.hint("did you mean %q?", near)
 	}
 }
 
@@ -308,12 +308,12 @@ func (ld *load) conditions(p place, e document.Entry) []Field {
 			continue
 		case *value.Dict:
 			ld.strict(false, pos, "%s must be a condition or a list of them, not a dict", e.Name).
-				WithHint("a condition with \": \" in it must be quoted")
+				hint("a condition with \": \" in it must be quoted")
 		case *value.List:
 			ld.strict(false, pos, "%s must be a condition or a list of them, not a list in a list", e.Name)
 		case *value.Template:
 			ld.warn(pos, "%s holds template braces; a condition is an expression already", e.Name).
-				WithHint("write the expression without {{ }}")
+				hint("write the expression without {{ }}")
 			ld.templates(v)
 		case string:
 			ld.expression(v, pos)

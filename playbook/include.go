@@ -44,11 +44,11 @@ func (ld *load) inclusion(p place, t *Task, action string) []Node {
 		}
 		e := ld.fail(t.Args.Where([]any{name}, true), "%s has no argument %q", action, name)
 		if near := diag.Near(name, includeArgs[action]); near != "" {
-			e.WithHint("did you mean %q?", near)
+			e.hint("did you mean %q?", near)
 		} else if name == "apply" {
-			e.WithHint("an import takes keywords itself; apply is for includes")
+			e.hint("an import takes keywords itself; apply is for includes")
 		} else {
-			e.WithHint("variables for the tasks go under vars:")
+			e.hint("variables for the tasks go under vars:")
 		}
 	}
 	if action == "include" {
@@ -56,7 +56,7 @@ func (ld *load) inclusion(p place, t *Task, action string) []Node {
 		if _, pos, ok := t.argText("file", rawParams); t.Loop.Set || !ok || ld.isLate(t) {
 			action = "include_tasks"
 		} else {
-			ld.warn(pos, "include is no longer in Ansible").WithHint("write import_tasks or include_tasks")
+			ld.warn(pos, "include is no longer in Ansible").hint("write import_tasks or include_tasks")
 		}
 	}
 	switch action {
@@ -136,7 +136,7 @@ func (ld *load) checkDynamicKeywords(p place, entries []document.Entry, action s
 			continue
 		}
 		ld.fail(p.pos(e.Key), "%s cannot stand on %s", e.Name, action).
-			WithHint("put it under apply: to have it on every task that is included")
+			hint("put it under apply: to have it on every task that is included")
 	}
 }
 
@@ -181,7 +181,7 @@ func (ld *load) staticLoop(t *Task, action, instead string) bool {
 	if !t.Loop.Set {
 		return true
 	}
-	ld.fail(t.Loop.Pos, "%s cannot loop", action).WithHint("write %s", instead)
+	ld.fail(t.Loop.Pos, "%s cannot loop", action).hint("write %s", instead)
 	return false
 }
 
@@ -216,13 +216,13 @@ func (ld *load) early(v any, pos diag.Pos, k *Keywords, p place, instead string)
 	}
 	layers = slices.DeleteFunc(layers, func(d *value.Dict) bool { return d == nil })
 	if ld.Early == nil {
-		ld.fail(pos, "the name %q cannot be known before a host is", shorten(t.Text)).WithHint("write %s", instead)
+		ld.fail(pos, "the name %q cannot be known before a host is", shorten(t.Text)).hint("write %s", instead)
 		return "", false
 	}
 	name, err := ld.Early(t, layers...)
 	if err != nil {
 		ld.fail(pos, "the name %q must be known before any host is: %w", shorten(t.Text), err).
-			WithHint("write %s, or define the variable in the play or with -e", instead)
+			hint("write %s, or define the variable in the play or with -e", instead)
 		return "", false
 	}
 	return name, true
@@ -241,7 +241,7 @@ func (ld *load) taskFile(path string, p place) []Node {
 	}
 	if doc.Root.Kind == yaml.SequenceNode && len(doc.Root.Content) > 0 && looksLikePlay(doc.Root) {
 		ld.fail(doc.Pos(document.Items(doc.Root)[0]), "this is a playbook, not a file of tasks").
-			WithHint("import it with import_playbook beside the plays, or take the tasks out of the play")
+			hint("import it with import_playbook beside the plays, or take the tasks out of the play")
 		return nil
 	}
 	return ld.nodes(p, doc.Root, "a file of tasks")
@@ -265,7 +265,7 @@ func (l *Loader) FindTasks(name string, from *Task) (string, error) {
 	p := place{doc: document.Document{File: from.File}, play: from.Play, role: from.Role, handler: from.Handler}
 	path, tried := ld.findTasks(name, p)
 	if path == "" {
-		return "", ld.notFound(from.ActionPos, "file", name, tried)
+		return "", ld.notFound(from.ActionPos, "file", name, tried).err
 	}
 	return path, nil
 }
@@ -309,7 +309,7 @@ func findIn(name string, dirs []string) (path string, tried []string) {
 }
 
 // notFound reports a file that is in none of the places tried, with the file beside one of them that may be meant.
-func (ld *load) notFound(pos diag.Pos, what, name string, tried []string) *diag.Error {
+func (ld *load) notFound(pos diag.Pos, what, name string, tried []string) found {
 	e := ld.fail(pos, "%s %q not found, looked for %s", what, name, strings.Join(tried, ", "))
 	for _, path := range tried {
 		files, err := os.ReadDir(filepath.Dir(path))
@@ -321,7 +321,8 @@ func (ld *load) notFound(pos diag.Pos, what, name string, tried []string) *diag.
 			names = append(names, f.Name())
 		}
 		if near := diag.Near(filepath.Base(name), names); near != "" {
-			return e.WithHint("did you mean %q?", filepath.Join(filepath.Dir(name), near))
+			e.hint("did you mean %q?", filepath.Join(filepath.Dir(name), near))
+			return e
 		}
 	}
 	return e

@@ -71,7 +71,7 @@ func (ld *load) varNames(doc document.Document, n *yaml.Node) {
 	for _, e := range document.Entries(n) {
 		if !validName(e.Name) {
 			ld.fail(doc.Pos(e.Key), "%q is not a valid name for a variable", e.Name).
-				WithHint("a name is letters, digits and underscores, does not begin with a digit, and is no word of Python")
+				hint("a name is letters, digits and underscores, does not begin with a digit, and is no word of Python")
 		}
 	}
 }
@@ -99,26 +99,26 @@ func validName(s string) bool {
 // misplaced reports a key that may not stand where it does: a keyword of elsewhere, an old one, or a slip.
 func (ld *load) misplaced(pos diag.Pos, name string, at site) {
 	if hint, old := removed[name]; old {
-		ld.fail(pos, "%s is no longer a keyword", name).WithHint("%s", hint)
+		ld.fail(pos, "%s is no longer a keyword", name).hint("%s", hint)
 		return
 	}
 	if name == "import_playbook" {
-		ld.fail(pos, "import_playbook cannot stand on %s", at).WithHint("it is an entry of the playbook's own list, beside the plays")
+		ld.fail(pos, "import_playbook cannot stand on %s", at).hint("it is an entry of the playbook's own list, beside the plays")
 		return
 	}
 	if kw, ok := keywords[name]; ok {
-		ld.fail(pos, "%s cannot stand on %s", name, at).WithHint("it belongs to %s", kw.in)
+		ld.fail(pos, "%s cannot stand on %s", name, at).hint("it belongs to %s", kw.in)
 		return
 	}
 	if strings.HasPrefix(name, "with_") && at&onTasks != 0 {
 		e := ld.fail(pos, "there is no loop %s", name)
 		if near := diag.Near(strings.TrimPrefix(name, "with_"), withLoops); near != "" {
-			e.WithHint("did you mean with_%s?", near)
+			e.hint("did you mean with_%s?", near)
 		}
 		return
 	}
 	e := ld.fail(pos, "%q is not a keyword of %s", name, at)
 	if near := diag.Near(name, keywordNames(at)); near != "" {
-		e.WithHint("did you mean %q?", near)
+		e.hint("did you mean %q?", near)
 	}
 }

@@ -1,6 +1,7 @@
 package playbook_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -322,7 +323,7 @@ func TestTemplatesAreChecked(t *testing.T) {
 		return diag.Errorf(pos, "%q expr=%v", text, expr)
 	}
 	_, _, err := l.Load(filepath.Join(dir, "site.yml"))
-	list, _ := err.(diag.List)
+	list, _ := errors.AsType[diag.List](err)
 	want := `site.yml:2:13: "{{ bad }}" expr=false
 site.yml:4:20: "x {{ bad }}" expr=false
 site.yml:5:13: "bad cond" expr=true

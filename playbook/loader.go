@@ -193,21 +193,27 @@ func (ld *load) sort() {
 	})
 }
 
+// found is a mistake that was noted and may still get its hint.
+type found struct{ err *diag.Error }
+
+// hint says what to do about it.
+func (f found) hint(format string, args ...any) { f.err.Hint = fmt.Sprintf(format, args...) }
+
 // fail notes a mistake that Ansible refuses as well.
-func (ld *load) fail(pos diag.Pos, format string, args ...any) *diag.Error {
+func (ld *load) fail(pos diag.Pos, format string, args ...any) found {
 	return ld.note(diag.Errorf(pos, format, args...))
 }
 
 // warn notes what is only worth a warning.
-func (ld *load) warn(pos diag.Pos, format string, args ...any) *diag.Error {
-	e := ld.note(diag.Errorf(pos, format, args...))
+func (ld *load) warn(pos diag.Pos, format string, args ...any) found {
+	e := diag.Errorf(pos, format, args...)
 	e.Severity = diag.Warning
-	return e
+	return ld.note(e)
 }
 
 // strict notes a mistake that Ansible finds only when it runs, if at all: an error for what will surely run, a
 // warning for what stands under a condition.
-func (ld *load) strict(guarded bool, pos diag.Pos, format string, args ...any) *diag.Error {
+func (ld *load) strict(guarded bool, pos diag.Pos, format string, args ...any) found {
 	if guarded || ld.Lenient {
 		return ld.warn(pos, format, args...)
 	}
@@ -215,14 +221,14 @@ func (ld *load) strict(guarded bool, pos diag.Pos, format string, args ...any) *
 }
 
 // note keeps an error once: a file that is read twice has its mistakes only once.
-func (ld *load) note(e *diag.Error) *diag.Error {
+func (ld *load) note(e *diag.Error) found {
 	for _, old := range ld.list {
 		if old.Pos == e.Pos && old.Err.Error() == e.Err.Error() {
-			return old
+			return found{old}
 		}
 	}
 	ld.list = append(ld.list, e)
-	return e
+	return found{e}
 }
 
 // open reads a file for this load and notes it and what is wrong with it; ok is false when it could not be read.

@@ -25,9 +25,9 @@ func (ld *load) notified(p *Play) {
 			}
 			e := ld.strict(guarded(&t.Keywords), f.Pos, "no handler is called %q or listens to it", name)
 			if near := diag.Near(name, sortedKeys(names)); near != "" {
-				e.WithHint("did you mean %q?", near)
+				e.hint("did you mean %q?", near)
 			} else {
-				e.WithHint("handlers stand under handlers: of the play or in handlers/main.yml of a role that it uses")
+				e.hint("handlers stand under handlers: of the play or in handlers/main.yml of a role that it uses")
 			}
 		}
 		return true

@@ -19,13 +19,13 @@ func (ld *load) playbook(path string, chain []string) []*Play {
 		return nil
 	}
 	if isEmpty(doc.Root) {
-		ld.fail(diag.Pos{File: path}, "the playbook is empty").WithHint("a playbook is a list of plays, each with hosts: and tasks:")
+		ld.fail(diag.Pos{File: path}, "the playbook is empty").hint("a playbook is a list of plays, each with hosts: and tasks:")
 		return nil
 	}
 	if doc.Root.Kind != yaml.SequenceNode {
 		e := ld.fail(doc.Pos(doc.Root), "a playbook must be a list of plays, not %s", nodeKind(doc.Root))
 		if doc.Root.Kind == yaml.MappingNode {
-			e.WithHint("write \"- \" before the first key of the play")
+			e.hint("write \"- \" before the first key of the play")
 		}
 		return nil
 	}
@@ -35,7 +35,7 @@ func (ld *load) playbook(path string, chain []string) []*Play {
 	var plays []*Play
 	for _, n := range document.Items(doc.Root) {
 		if n.Kind != yaml.MappingNode {
-			ld.fail(doc.Pos(n), "a play must be a dict, not %s", nodeKind(n)).WithHint("a play begins with \"- hosts: …\"")
+			ld.fail(doc.Pos(n), "a play must be a dict, not %s", nodeKind(n)).hint("a play begins with \"- hosts: …\"")
 			continue
 		}
 		plays = append(plays, ld.entry(place{doc: doc, chain: chain}, n)...)
@@ -51,13 +51,13 @@ func (ld *load) entry(p place, n *yaml.Node) []*Play {
 		case "import_playbook":
 			return ld.importPlaybook(p, entries, e)
 		case "include":
-			ld.fail(p.pos(e.Key), "include is no longer in Ansible").WithHint("write import_playbook")
+			ld.fail(p.pos(e.Key), "include is no longer in Ansible").hint("write import_playbook")
 			return nil
 		}
 	}
 	if at := ld.looksLikeTask(entries); at != nil {
 		ld.fail(p.pos(n), "this is a task, not a play: it has %s and no hosts", at.Name).
-			WithHint("put it under tasks: of a play, or let a play import this file with import_tasks")
+			hint("put it under tasks: of a play, or let a play import this file with import_tasks")
 		return nil
 	}
 	return []*Play{ld.play(p, n, entries)}
@@ -197,9 +197,9 @@ func (ld *load) play(p place, n *yaml.Node, entries []document.Entry) *Play {
 		}
 		ld.playEntry(p, play, e, lists)
 	}
-	ld.checkSerial(p, play)
+	ld.checkSerial(play)
 	if !hosts {
-		ld.fail(play.Pos, "the play has no hosts").WithHint("write hosts: with a pattern of the inventory, for instance hosts: all")
+		ld.fail(play.Pos, "the play has no hosts").hint("write hosts: with a pattern of the inventory, for instance hosts: all")
 	}
 	ld.checkHosts(play, hostsNode, hosts)
 	p.play, p.parent = play, &play.Keywords
@@ -213,7 +213,7 @@ func (ld *load) playEntry(p place, play *Play, e document.Entry, lists map[strin
 	kw := keywords[e.Name]
 	switch {
 	case (e.Name == "user" || e.Name == "remote_user") && play.RemoteUser.Set:
-		ld.fail(p.pos(e.Key), "user and remote_user are the same keyword").WithHint("keep remote_user")
+		ld.fail(p.pos(e.Key), "user and remote_user are the same keyword").hint("keep remote_user")
 	case e.Name == "user":
 		play.RemoteUser = ld.field(p, e, text)
 	case kw.in&onPlay == 0:
@@ -232,7 +232,7 @@ func (ld *load) playEntry(p place, play *Play, e document.Entry, lists map[strin
 func (ld *load) notOnPlay(p place, e document.Entry) {
 	_, isKeyword := keywords[e.Name]
 	if _, _, ok := ld.find(e.Name); ok && !isKeyword && (ld.Modules != nil || ld.Actions != nil) {
-		ld.fail(p.pos(e.Key), "a module cannot stand on a play: %s", e.Name).WithHint("put it in a task under tasks:")
+		ld.fail(p.pos(e.Key), "a module cannot stand on a play: %s", e.Name).hint("put it in a task under tasks:")
 		return
 	}
 	ld.misplaced(p.pos(e.Key), e.Name, onPlay)
@@ -258,7 +258,7 @@ func (ld *load) sections(p place, play *Play, lists map[string]*yaml.Node) {
 }
 
 // checkSerial refuses sizes of batches that are neither numbers nor percentages.
-func (ld *load) checkSerial(p place, play *Play) {
+func (ld *load) checkSerial(play *Play) {
 	sizes := []any{play.Serial.Value}
 	if l, many := play.Serial.Value.(*value.List); many {
 		sizes = l.Items
@@ -277,7 +277,7 @@ func (ld *load) checkHosts(play *Play, node *yaml.Node, given bool) {
 	switch v := f.Value.(type) {
 	case nil:
 		if given && isEmpty(node) {
-			ld.fail(play.Pos, "hosts is empty").WithHint("name a pattern of the inventory, for instance hosts: all")
+			ld.fail(play.Pos, "hosts is empty").hint("name a pattern of the inventory, for instance hosts: all")
 		}
 	case string:
 		if strings.TrimSpace(v) == "" {
@@ -285,7 +285,7 @@ func (ld *load) checkHosts(play *Play, node *yaml.Node, given bool) {
 		}
 	case bool:
 		ld.fail(f.Pos, "hosts must be text or a list of texts, not %s", describe(v)).
-			WithHint("YAML reads no, yes, on and off as truth values: quote the name of the host")
+			hint("YAML reads no, yes, on and off as truth values: quote the name of the host")
 	case *value.List:
 		if v.Len() == 0 {
 			ld.fail(f.Pos, "hosts is empty")
@@ -295,7 +295,7 @@ func (ld *load) checkHosts(play *Play, node *yaml.Node, given bool) {
 			case string, *value.Template, *value.Sealed:
 			default:
 				ld.fail(f.Pos, "hosts must be text or a list of texts, not %s", describe(item)).
-					WithHint("quote the name of the host")
+					hint("quote the name of the host")
 			}
 		}
 	}
@@ -313,7 +313,7 @@ func (ld *load) prompts(p place, play *Play, e document.Entry) {
 	for _, n := range nodes {
 		if n.Kind != yaml.MappingNode {
 			if !isEmpty(n) {
-				ld.fail(p.pos(n), "an entry of vars_prompt must be a dict, not %s", nodeKind(n)).WithHint("write \"- name: variable\"")
+				ld.fail(p.pos(n), "an entry of vars_prompt must be a dict, not %s", nodeKind(n)).hint("write \"- name: variable\"")
 			}
 			continue
 		}
@@ -352,7 +352,7 @@ func (ld *load) promptEntry(p place, one *Prompt, e document.Entry) {
 	default:
 		bad := ld.fail(p.pos(e.Key), "%q is not a key of vars_prompt", e.Name)
 		if near := diag.Near(e.Name, promptKeys); near != "" {
-			bad.WithHint("did you mean %q?", near)
+			bad.hint("did you mean %q?", near)
 		}
 	}
 }

@@ -181,7 +181,7 @@ func isDir(path string) bool {
 func (ld *load) roleNotFound(use RoleUse, tried []string) {
 	e := ld.fail(use.Pos, "role %q not found, looked for %s", use.Name, strings.Join(tried, ", "))
 	if strings.Count(use.Name, ".") >= 2 {
-		e.WithHint("install its collection below one of the folders of collections_path")
+		e.hint("install its collection below one of the folders of collections_path")
 		return
 	}
 	for _, path := range tried {
@@ -194,7 +194,7 @@ func (ld *load) roleNotFound(use RoleUse, tried []string) {
 			names = append(names, d.Name())
 		}
 		if near := diag.Near(filepath.Base(use.Name), names); near != "" {
-			e.WithHint("did you mean %q?", near)
+			e.hint("did you mean %q?", near)
 			return
 		}
 	}
@@ -294,7 +294,7 @@ func (ld *load) roleTasks(p place, r *Role, use RoleUse, specs *value.Dict) {
 				names = append(names, f.Name(), strings.TrimSuffix(f.Name(), filepath.Ext(f.Name())))
 			}
 			if near := diag.Near(use.TasksFrom, names); near != "" {
-				e.WithHint("did you mean %q?", near)
+				e.hint("did you mean %q?", near)
 			}
 		}
 	}
@@ -392,7 +392,7 @@ func (ld *load) roleEntry(p place, n *yaml.Node) *Role {
 	case n.Kind == yaml.ScalarNode:
 		name = n
 		if strings.Contains(n.Value, ",") {
-			ld.fail(p.pos(n), "%q is the old form of a role with a version", shorten(n.Value)).WithHint("write only the role's name")
+			ld.fail(p.pos(n), "%q is the old form of a role with a version", shorten(n.Value)).hint("write only the role's name")
 			return nil
 		}
 	case n.Kind == yaml.MappingNode:
@@ -402,7 +402,7 @@ func (ld *load) roleEntry(p place, n *yaml.Node) *Role {
 		return nil
 	}
 	if name == nil {
-		ld.fail(p.pos(n), "the role entry names no role").WithHint("write role: name")
+		ld.fail(p.pos(n), "the role entry names no role").hint("write role: name")
 		return nil
 	}
 	v := ld.value(p.doc, name)

@@ -66,7 +66,7 @@ func (ld *load) metaMain(p place, r *Role, path string) (specs *value.Dict) {
 		default:
 			bad := ld.fail(doc.Pos(e.Key), "%q is not a key of a role's meta", e.Name)
 			if near := diag.Near(e.Name, metaKeys); near != "" {
-				bad.WithHint("did you mean %q?", near)
+				bad.hint("did you mean %q?", near)
 			}
 		}
 	}

@@ -17,18 +17,18 @@ func (ld *load) nodes(p place, n *yaml.Node, what string) []Node {
 	}
 	if n.Kind != yaml.SequenceNode {
 		ld.fail(p.pos(n), "%s must be a list of tasks, not %s", what, nodeKind(n)).
-			WithHint("each task begins with \"- \"")
+			hint("each task begins with \"- \"")
 		return nil
 	}
 	var out []Node
 	for _, item := range document.Items(n) {
 		if isEmpty(item) && item.Kind == yaml.ScalarNode {
-			ld.warn(p.pos(item), "a task is empty").WithHint("remove the \"-\" or write the task")
+			ld.warn(p.pos(item), "a task is empty").hint("remove the \"-\" or write the task")
 			continue
 		}
 		if item.Kind != yaml.MappingNode {
 			ld.fail(p.pos(item), "a task must be a dict, not %s", nodeKind(item)).
-				WithHint("write \"- name: …\" with the module below it")
+				hint("write \"- name: …\" with the module below it")
 			continue
 		}
 		if one := ld.node(p, item); one != nil {
@@ -45,7 +45,7 @@ func (ld *load) node(p place, n *yaml.Node) []Node {
 		if e.Name == "block" {
 			if p.handler && p.inBlock {
 				ld.fail(p.pos(e.Key), "a block in a block cannot be a handler").
-					WithHint("put its tasks in a file and notify a handler that includes it, or give each a handler of its own with listen:")
+					hint("put its tasks in a file and notify a handler that includes it, or give each a handler of its own with listen:")
 				return nil
 			}
 			return []Node{ld.block(p, n, entries)}
@@ -68,7 +68,7 @@ func (ld *load) block(p place, n *yaml.Node, entries []document.Entry) *Block {
 		case keywords[e.Name].in&onBlock != 0 && ld.shared(p, e, &b.Keywords):
 		case e.Name == "register" || e.Name == "loop" || strings.HasPrefix(e.Name, "with_"):
 			ld.fail(p.pos(e.Key), "%s cannot stand on a block", e.Name).
-				WithHint("put the tasks in a file and give include_tasks the %s", e.Name)
+				hint("put the tasks in a file and give include_tasks the %s", e.Name)
 		default:
 			ld.misplaced(p.pos(e.Key), e.Name, onBlock)
 		}
@@ -145,7 +145,7 @@ func (ld *load) task(p place, n *yaml.Node, entries []document.Entry) []Node {
 		return ld.inclusion(p, t, name)
 	case "import_playbook":
 		ld.fail(t.ActionPos, "import_playbook cannot be a task").
-			WithHint("it stands in the playbook's own list, beside the plays")
+			hint("it stands in the playbook's own list, beside the plays")
 		return nil
 	}
 	ld.checkArgs(t)
@@ -184,7 +184,7 @@ func (ld *load) taskKeyword(p place, t *Task, e document.Entry) {
 		name, _ := f.Value.(string)
 		if f.Set && !validName(name) {
 			ld.strict(p.guard, f.Pos, "register needs the name of a variable, not %s", describe(f.Value)).
-				WithHint("a name is letters, digits and underscores, and does not begin with a digit")
+				hint("a name is letters, digits and underscores, and does not begin with a digit")
 		}
 		t.Register = name
 	case "until":
@@ -240,11 +240,11 @@ func (ld *load) loops(p place, t *Task, loops []document.Entry) {
 	case *value.List, *value.Template:
 	case *value.Dict:
 		ld.strict(guarded(&t.Keywords), t.Loop.Pos, "loop needs a list, not a dict").
-			WithHint("for the entries of a dict write loop: \"{{ the_dict | dict2items }}\"")
+			hint("for the entries of a dict write loop: \"{{ the_dict | dict2items }}\"")
 	default:
 		e := ld.strict(guarded(&t.Keywords), t.Loop.Pos, "loop needs a list, not %s", describe(v))
 		if s, isText := v.(string); isText && validName(s) {
-			e.WithHint("for a variable write loop: \"{{ %s }}\"", s)
+			e.hint("for a variable write loop: \"{{ %s }}\"", s)
 		}
 	}
 }
@@ -270,7 +270,7 @@ func (ld *load) loopControl(p place, t *Task, e document.Entry) {
 	}
 	if e.Val.Kind != yaml.MappingNode {
 		ld.fail(p.pos(e.Val), "loop_control must be a dict, not %s", nodeKind(e.Val)).
-			WithHint("for instance loop_control: {loop_var: disk}")
+			hint("for instance loop_control: {loop_var: disk}")
 		return
 	}
 	for _, e := range document.Entries(e.Val) {
@@ -278,7 +278,7 @@ func (ld *load) loopControl(p place, t *Task, e document.Entry) {
 		if !ok {
 			bad := ld.fail(p.pos(e.Key), "%q is not a key of loop_control", e.Name)
 			if near := diag.Near(e.Name, sortedKeys(loopKeys)); near != "" {
-				bad.WithHint("did you mean %q?", near)
+				bad.hint("did you mean %q?", near)
 			}
 			continue
 		}
