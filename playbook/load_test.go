@@ -226,6 +226,8 @@ func TestDynamicIncludes(t *testing.T) {
       when: around
 -- more.yml --
 - {name: m, command: "true"}
+-- importing.yml --
+- import_role: {name: r, tasks_from: other}
 -- roles/r/tasks/other.yml --
 - {name: o, command: "true"}
 -- roles/r/handlers/main.yml --
@@ -250,6 +252,13 @@ func TestDynamicIncludes(t *testing.T) {
 	}
 	if _, err := l.FindTasks("mor.yml", include); err == nil || !strings.Contains(err.Error(), "not found") {
 		t.Errorf("error for a missing file is %v", err)
+	}
+	importing, _, err := l.LoadTasks(filepath.Join(filepath.Dir(path), "importing.yml"), p, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := playbook.Imported(importing); len(got) != 1 || got[0].Name != "r" || len(p.Handlers) != 0 || len(p.Roles) != 0 {
+		t.Errorf("imported %v; the play has %d handlers and %d roles, want none", got, len(p.Handlers), len(p.Roles))
 	}
 	r, _, err := l.LoadRole(playbook.RoleUse{Name: "r", TasksFrom: "other"}, p, include.Level.Parent)
 	if err != nil {

@@ -128,7 +128,7 @@ func (l *Loader) Load(path string) (pb *Playbook, warnings diag.List, err error)
 }
 
 // LoadTasks reads a task file for include_tasks at run time, as if it stood where parent is. The same include again
-// gives the same nodes.
+// gives the same nodes. It leaves the play as it is: see Imported for the roles among them.
 func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords) ([]Node, diag.List, error) {
 	key := tasksKey{path: path, play: play, role: role, parent: parent}
 	l.mu.Lock()
@@ -138,6 +138,7 @@ func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords
 		return was.val, was.list, was.err
 	}
 	ld := l.start(playDir(play))
+	ld.running = true
 	p := place{play: play, role: role, parent: parent, guard: guarded(parent)}
 	now := &loaded[[]Node]{val: ld.taskFile(path, p)}
 	now.list, now.err = ld.end()
@@ -163,6 +164,8 @@ type load struct {
 	list  diag.List
 	files []string
 	dir   string // the playbook's folder
+	// running: the play is running already, so it must not be altered.
+	running bool
 }
 
 func (l *Loader) start(dir string) *load { return &load{Loader: l, dir: dir} }

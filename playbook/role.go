@@ -14,6 +14,7 @@ import (
 )
 
 // LoadRole reads a role for include_role at run time, with its dependencies. The same include again gives the same role.
+// It leaves the play as it is: the role's handlers, and those of roles that it imports (see Imported), are for the run to add.
 func (l *Loader) LoadRole(use RoleUse, play *Play, parent *Keywords) (*Role, diag.List, error) {
 	key := fmt.Sprintf("%p %p %p %+v", play, parent, use.Parent, useKey(use))
 	l.mu.Lock()
@@ -23,6 +24,7 @@ func (l *Loader) LoadRole(use RoleUse, play *Play, parent *Keywords) (*Role, dia
 		return was.val, was.list, was.err
 	}
 	ld := l.start(playDir(play))
+	ld.running = true
 	p := place{doc: document.Document{File: use.Pos.File}, play: play, role: use.Parent, parent: parent, guard: guarded(parent)}
 	now := &loaded[*Role]{val: ld.role(p, use, Keywords{})}
 	if now.val != nil {

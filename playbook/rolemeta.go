@@ -131,7 +131,7 @@ func (ld *load) importRole(p place, t *Task) []Node {
 	if b.Notify != nil {
 		inheritNotify(b.Notify, b.Body)
 	}
-	if p.play != nil {
+	if p.play != nil && !ld.running {
 		p.play.Handlers = append(p.play.Handlers, r.AllHandlers()...)
 		p.play.Roles = append(p.play.Roles, r)
 	}

@@ -72,6 +72,24 @@ func walk(list []Node, yield func(*Task) bool) bool {
 	return true
 }
 
+// Imported gives the roles that import_role brought into nodes that were loaded for an include.
+func Imported(nodes []Node) []*Role {
+	var out []*Role
+	for _, n := range nodes {
+		b, ok := n.(*Block)
+		if !ok {
+			continue
+		}
+		if b.RoleEnd && b.Role != nil && b.Role.Included {
+			out = append(out, b.Role)
+		}
+		out = append(out, Imported(b.Body)...)
+		out = append(out, Imported(b.Rescue)...)
+		out = append(out, Imported(b.Always)...)
+	}
+	return out
+}
+
 // ListedTask is a line of --list-tasks.
 type ListedTask struct {
 	Task *Task
