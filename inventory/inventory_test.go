@@ -98,8 +98,13 @@ func TestPrecedence(t *testing.T) {
 	dir, play := t.TempDir(), t.TempDir()
 	src := write(t, dir, "hosts", "[child]\nh v=host\n[parent:children]\nchild\n[all:vars]\nv=all-src\n[parent:vars]\nv=parent-src\n[child:vars]\nv=child-src\n")
 	for _, f := range []struct{ dir, name string }{
-		{dir, "group_vars/all.yml"}, {play, "group_vars/all.yml"}, {dir, "group_vars/parent.yml"}, {dir, "group_vars/child.yml"},
-		{play, "group_vars/child.yml"}, {dir, "host_vars/h.yml"}, {play, "host_vars/h.yml"},
+		{dir, "group_vars/all.yml"},
+		{play, "group_vars/all.yml"},
+		{dir, "group_vars/parent.yml"},
+		{dir, "group_vars/child.yml"},
+		{play, "group_vars/child.yml"},
+		{dir, "host_vars/h.yml"},
+		{play, "host_vars/h.yml"},
 	} {
 		write(t, f.dir, f.name, "v: "+filepath.Base(f.name)+"\n")
 	}

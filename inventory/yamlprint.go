@@ -226,7 +226,7 @@ func (w *yamlWriter) scalar(v any, indent int, key bool) {
 	switch {
 	case plain && resolvesToText(text):
 		w.plain(text, indent, key)
-	case single && !(key && multiline):
+	case single && (!key || !multiline):
 		w.single(text, indent, key)
 	default:
 		w.double(text, indent, key)

@@ -12,7 +12,7 @@ import (
 func TestNear(t *testing.T) {
 	candidates := []string{"forward", "name", "state", "ansible_host", "ansible_user", "id"}
 	for name, want := range map[string]string{
-		"forwrd": "forward", "nmae": "name", "State": "state", "ansible-host": "ansible_host", "ansible_usr": "ansible_user",
+		"forwrd": "forward", "naem": "name", "State": "state", "ansible-host": "ansible_host", "ansible_usr": "ansible_user",
 		"xyz": "", "": "", "di": "id", "stat": "state", "forwarding": "forward", "name": "",
 	} {
 		if got := Near(name, candidates); got != want {
