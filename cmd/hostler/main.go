@@ -1,4 +1,10 @@
 // Command hostler runs playbooks and single modules on hypervisors over SSH.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"github.com/hostlerhq/hostler/cmd"
+)
+
+func main() { os.Exit(cmd.Main(os.Args, cmd.SystemStreams())) }

@@ -1,0 +1,118 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// inventoryFlags say which hosts there are.
+type inventoryFlags struct {
+	sources []string
+	limit   string
+	extra   []string
+}
+
+func (f *inventoryFlags) add(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&f.sources, "inventory", "i", nil, "inventory file, folder or script, or host names separated by commas; may be repeated")
+	fs.StringVarP(&f.limit, "limit", "l", "", "work on these of the hosts only (a pattern, or @file)")
+	fs.StringArrayVarP(&f.extra, "extra-vars", "e", nil, "variables that win over all others: k=v …, YAML or JSON text, or @file; may be repeated")
+}
+
+// connectFlags say how hosts are reached.
+type connectFlags struct {
+	connection   string
+	user         string
+	privateKey   string
+	timeout      int
+	askPass      bool
+	passFile     string
+	commonArgs   string
+	extraArgs    string
+	hostKeys     string
+	become       bool
+	becomeMethod string
+	becomeUser   string
+	askBecome    bool
+	becomeFile   string
+}
+
+func (f *connectFlags) add(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.connection, "connection", "c", "", "how hosts are reached: ssh or local")
+	fs.StringVarP(&f.user, "user", "u", "", "log in as this user")
+	fs.StringVar(&f.privateKey, "private-key", "", "log in with this private key")
+	fs.StringVar(&f.privateKey, "key-file", "", "the same as --private-key")
+	fs.IntVarP(&f.timeout, "timeout", "T", 0, "seconds that connecting to a host may take (default 10)")
+	fs.BoolVarP(&f.askPass, "ask-pass", "k", false, "ask for the password to log in with")
+	fs.StringVar(&f.passFile, "connection-password-file", "", "file with the password to log in with")
+	fs.StringVar(&f.commonArgs, "ssh-common-args", "", "ssh arguments for every connection, such as '-J jump.example.org'")
+	fs.StringVar(&f.extraArgs, "ssh-extra-args", "", "further ssh arguments")
+	fs.StringVar(&f.hostKeys, "host-keys", "", "how host keys are checked: strict (known ones only), accept-new (record new ones, refuse changed ones) or off")
+	fs.BoolVarP(&f.become, "become", "b", false, "run as another user, root unless --become-user names one")
+	fs.StringVar(&f.becomeMethod, "become-method", "", "sudo (the default), su or doas")
+	fs.StringVar(&f.becomeUser, "become-user", "", "run as this user (default root)")
+	fs.BoolVarP(&f.askBecome, "ask-become-pass", "K", false, "ask for the password of sudo, su or doas")
+	fs.StringVar(&f.becomeFile, "become-password-file", "", "file with the password of sudo, su or doas")
+	_ = fs.MarkHidden("key-file")
+}
+
+// args splits the ssh arguments.
+func (f *connectFlags) args() []string {
+	return append(strings.Fields(f.commonArgs), strings.Fields(f.extraArgs)...)
+}
+
+func (f *connectFlags) connectTimeout() time.Duration { return time.Duration(f.timeout) * time.Second }
+
+// runFlags are common to play and run.
+type runFlags struct {
+	forks   int
+	check   bool
+	diff    bool
+	verbose int
+	output  string
+}
+
+func (f *runFlags) add(fs *pflag.FlagSet) {
+	fs.IntVarP(&f.forks, "forks", "f", 0, "how many hosts work at once (default 64)")
+	fs.BoolVarP(&f.check, "check", "C", false, "change nothing; say what would change")
+	fs.BoolVarP(&f.diff, "diff", "D", false, "show what changes in files")
+	fs.CountVarP(&f.verbose, "verbose", "v", "show more; -vvv also connections")
+	fs.StringVar(&f.output, "output", "text", "text, or jsonl for one JSON object an event")
+}
+
+func (f *runFlags) verify() error {
+	if f.output != "text" && f.output != "jsonl" {
+		return hintError{usageError{fmt.Errorf("unknown output %q", f.output)}, "--output is text or jsonl"}
+	}
+	if f.forks < 0 {
+		return usageError{fmt.Errorf("--forks %d: it must be positive", f.forks)}
+	}
+	return nil
+}
+
+// tagFlags choose tasks.
+type tagFlags struct {
+	tags, skip []string
+	startAt    string
+}
+
+func (f *tagFlags) add(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&f.tags, "tags", "t", nil, "run only tasks with these tags, separated by commas; may be repeated")
+	fs.StringArrayVar(&f.skip, "skip-tags", nil, "leave out tasks with these tags")
+	fs.StringVar(&f.startAt, "start-at-task", "", "begin at the task with this name")
+}
+
+// words splits values that hold several ones separated by commas.
+func words(values []string) []string {
+	var out []string
+	for _, v := range values {
+		for w := range strings.SplitSeq(v, ",") {
+			if w = strings.TrimSpace(w); w != "" {
+				out = append(out, w)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/hostlerhq/hostler/inventory"
+	"github.com/spf13/cobra"
+)
+
+// inventoryOptions are those of `hostler inventory`.
+type inventoryOptions struct {
+	inventoryFlags
+	listAll, graph, yaml, toml, vars, export bool
+	host, output, playbookDir                string
+}
+
+func newInventory(s Streams) *cobra.Command {
+	o := &inventoryOptions{}
+	c := &cobra.Command{
+		Use:   "inventory [--list | --host NAME | --graph [GROUP]]",
+		Short: "Show hosts, groups and their variables as they were read",
+		Example: "  hostler inventory -i hosts.ini --graph\n" +
+			"  hostler inventory -i hosts.ini --host hv1 --yaml",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := o.run(c, s, args)
+			if err != nil {
+				return err
+			}
+			if o.output != "" {
+				return os.WriteFile(o.output, []byte(text), 0o600) // it may hold secrets
+			}
+			fmt.Fprint(s.Out, text)
+			return nil
+		},
+	}
+	fs := c.Flags()
+	o.add(fs)
+	fs.BoolVar(&o.listAll, "list", false, "all groups and hosts, as an inventory script would print them")
+	fs.StringVar(&o.host, "host", "", "the variables of one host")
+	fs.BoolVar(&o.graph, "graph", false, "groups and hosts as a tree, from the group given (default all)")
+	fs.BoolVarP(&o.yaml, "yaml", "y", false, "YAML in place of JSON")
+	fs.BoolVar(&o.toml, "toml", false, "TOML in place of JSON")
+	fs.BoolVar(&o.vars, "vars", false, "with --graph: variables too")
+	fs.BoolVar(&o.export, "export", false, "with --list: keep variables with the group that defines them")
+	fs.StringVar(&o.output, "output", "", "write to this file (mode 0600)")
+	fs.StringVar(&o.playbookDir, "playbook-dir", "", "folder whose group_vars and host_vars count too")
+	return c
+}
+
+func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (string, error) {
+	actions := 0
+	for _, set := range []bool{o.listAll, o.host != "", o.graph} {
+		if set {
+			actions++
+		}
+	}
+	if actions != 1 {
+		return "", hintError{usageError{errors.New("exactly one of --list, --host and --graph is needed")}, c.UseLine()}
+	}
+	extra, err := extraVars(o.extra)
+	if err != nil {
+		return "", err
+	}
+	inv, err := o.load(c.Context(), s, newEngine(), extra, o.playbookDir)
+	if err != nil {
+		return "", err
+	}
+	return o.print(inventory.Printer{Inventory: inv, Export: o.export}, inv, args)
+}
+
+func (o *inventoryOptions) print(p inventory.Printer, inv *inventory.Inventory, args []string) (string, error) {
+	switch {
+	case o.host != "":
+		h, ok := inv.Host(o.host)
+		if !ok {
+			return "", hintError{fmt.Errorf("no such host: %s", o.host), "hostler inventory --list shows all hosts"}
+		}
+		return p.Host(h), nil
+	case o.graph:
+		group := "all"
+		if len(args) > 0 {
+			group = args[0]
+		}
+		return p.Graph(group, o.vars)
+	default:
+		return p.List(), nil
+	}
+}

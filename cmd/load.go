@@ -1,0 +1,147 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hostlerhq/hostler/filters"
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/internal/document"
+	"github.com/hostlerhq/hostler/internal/localexec"
+	"github.com/hostlerhq/hostler/inventory"
+	"github.com/hostlerhq/hostler/jinja"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/vars"
+)
+
+// newEngine makes the template engine with Ansible's settings.
+func newEngine() *vars.Engine {
+	env := jinja.New(jinja.Options{TrimBlocks: true, KeepTrailingNewline: true, NoneEmpty: true})
+	filters.Register(env)
+	return &vars.Engine{Env: env}
+}
+
+// defaultInventories are tried in order when neither option nor environment names one.
+func defaultInventories() []string { return []string{"/etc/hostler/hosts", "/etc/ansible/hosts"} }
+
+// sources gives the inventory sources: of the command line, else of the environment, else the system's.
+func (f *inventoryFlags) list(s Streams) []string {
+	if len(f.sources) > 0 {
+		return f.sources
+	}
+	for _, name := range []string{"HOSTLER_INVENTORY", "ANSIBLE_INVENTORY"} {
+		if v := s.Env(name); v != "" {
+			return strings.Split(v, ",")
+		}
+	}
+	for _, path := range defaultInventories() {
+		if _, err := os.Stat(path); err == nil {
+			return []string{path}
+		}
+	}
+	return nil
+}
+
+// loadInventory reads the inventory; warnings are printed, a source that does not exist is an error.
+func (f *inventoryFlags) load(ctx context.Context, s Streams, engine *vars.Engine, extra *value.Dict, playbookDir string) (*inventory.Inventory, error) {
+	inv, warnings, err := inventory.Load(ctx, f.list(s), inventory.Options{
+		Evaluate: func(ctx context.Context, text string, expr bool, layer *value.Dict) (any, error) {
+			scope := engine.Scope(vars.Layer{Level: vars.InventorySourceHost, Vars: layer})
+			if expr {
+				return scope.Expression(ctx, text, diag.Pos{})
+			}
+			return scope.Render(ctx, &value.Template{Text: text})
+		},
+		RunScript: func(ctx context.Context, path string, args ...string) ([]byte, error) {
+			return localexec.Output(ctx, localexec.Program{Path: path, Args: args})
+		},
+		PlaybookDir: playbookDir,
+		ExtraVars:   extra,
+	})
+	printMistakes(s, warnings)
+	if missing, ok := errors.AsType[*inventory.NotFoundError](err); ok {
+		return nil, hintError{
+			fmt.Errorf("no such inventory: %s", missing.Path),
+			"-i takes a file, a folder, a script, or host names separated by commas (a single one with a comma after it)",
+		}
+	}
+	return inv, err
+}
+
+// extraVars reads -e: k=v pairs, YAML or JSON text, or @file; later ones win.
+func extraVars(texts []string) (*value.Dict, error) {
+	out := value.NewDict()
+	for _, text := range texts {
+		d, err := extraVar(text)
+		if err != nil {
+			return nil, err
+		}
+		for k, v := range d.All() {
+			out.Set(k, v)
+		}
+	}
+	return out, nil
+}
+
+func extraVar(text string) (*value.Dict, error) {
+	trimmed := strings.TrimSpace(text)
+	if path, ok := strings.CutPrefix(trimmed, "@"); ok {
+		return varsFile(path)
+	}
+	if strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") || strings.HasPrefix(trimmed, "---") {
+		return varsText("--extra-vars", []byte(text))
+	}
+	pairs, rest, err := modules.SplitKV(text, false)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--extra-vars %q: %w", text, err)}
+	}
+	if rest != "" {
+		return nil, hintError{usageError{fmt.Errorf("--extra-vars %q: %q gives no variable a value", text, rest)}, "write name=value, YAML or JSON text, or @file"}
+	}
+	out := value.NewDict()
+	for k, v := range pairs.All() {
+		out.Set(k, templated(v))
+	}
+	return out, nil
+}
+
+// varsFile reads a YAML or JSON file of variables.
+func varsFile(path string) (*value.Dict, error) {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, err
+		}
+		path = filepath.Join(home, rest)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fileError("the file of variables", path, err)
+	}
+	return varsText(path, text)
+}
+
+// varsText reads YAML or JSON that must be a mapping of names.
+func varsText(name string, text []byte) (*value.Dict, error) {
+	docs, _, err := document.Parse(name, text)
+	if err != nil {
+		return nil, err
+	}
+	if len(docs) == 0 || docs[0].Root == nil {
+		return value.NewDict(), nil
+	}
+	v, err := docs[0].Value(docs[0].Root)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := v.(*value.Dict)
+	if !ok {
+		return nil, diag.Errorf(docs[0].Pos(docs[0].Root), "variables must be a mapping of names to values, not a %s", value.TypeName(v))
+	}
+	return d, nil
+}

@@ -1,0 +1,144 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/report"
+	"github.com/hostlerhq/hostler/run"
+	"github.com/spf13/cobra"
+)
+
+// playOptions are those of `hostler play`.
+type playOptions struct {
+	inventoryFlags
+	connectFlags
+	runFlags
+	tagFlags
+	forceHandlers, syntaxOnly      bool
+	listHosts, listTasks, listTags bool
+}
+
+func newPlay(s Streams, in *interrupts) *cobra.Command {
+	o := &playOptions{}
+	c := &cobra.Command{
+		Use:   "play PLAYBOOK...",
+		Short: "Run playbooks",
+		Long: "Run playbooks over their hosts. Everything that can be found wrong without a host is found\n" +
+			"first; then nothing is contacted and the status is 4.",
+		Example: "  hostler play -i hosts.ini site.yml --check --diff\n" +
+			"  hostler play -i hosts.ini site.yml --limit 'hv1,hv2' --tags network",
+		Args: wantArgs(1, "a playbook"),
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), s, in, args) },
+	}
+	fs := c.Flags()
+	o.inventoryFlags.add(fs)
+	o.connectFlags.add(fs)
+	o.runFlags.add(fs)
+	o.tagFlags.add(fs)
+	fs.BoolVar(&o.forceHandlers, "force-handlers", false, "run handlers even after a host failed")
+	fs.BoolVar(&o.syntaxOnly, "syntax-check", false, "only look for mistakes")
+	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts of each play")
+	fs.BoolVar(&o.listTasks, "list-tasks", false, "only list the tasks that would run")
+	fs.BoolVar(&o.listTags, "list-tags", false, "only list the tags")
+	return c
+}
+
+func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths []string) error {
+	for _, path := range paths {
+		if err := playbookThere(path); err != nil {
+			return err
+		}
+	}
+	ss, err := o.runFlags.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, filepath.Dir(paths[0]))
+	if err != nil {
+		return err
+	}
+	defer ss.pool.Close()
+	if err := o.load(ss, paths); err != nil {
+		return err
+	}
+	if done, err := o.listings(ss); done || err != nil {
+		return err
+	}
+	if err := anyHosts(ss); err != nil {
+		return err
+	}
+	o.tagFlags.apply(&ss.opts)
+	ss.opts.ForceHandlers = o.forceHandlers
+	ss.opts.Sink = o.sink(s)
+	result, err := run.Play(ctx, ss.opts)
+	if closeErr := ss.opts.Sink.Close(); closeErr != nil && err == nil {
+		return fmt.Errorf("print the results: %w", closeErr)
+	}
+	return ended(result, err)
+}
+
+// playbookThere words the error of a playbook that is not there as Ansible does.
+func playbookThere(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return hintError{fmt.Errorf("the playbook: %s could not be found", path), "check the name; it starts at the current folder"}
+	case info.IsDir():
+		return fmt.Errorf("the playbook: %s does not appear to be a file", path)
+	}
+	return nil
+}
+
+// load reads every playbook and gives all the mistakes of all of them at once.
+func (o *playOptions) load(ss *session, paths []string) error {
+	var mistakes, warnings diag.List
+	for _, path := range paths {
+		pb, warned, err := ss.loader.Load(path)
+		warnings = append(warnings, warned...)
+		if err != nil {
+			mistakes.Add(err)
+			continue
+		}
+		ss.opts.Playbooks = append(ss.opts.Playbooks, pb)
+	}
+	if err := mistakes.Err(); err != nil {
+		return append(mistakes, warnings...)
+	}
+	printMistakes(ss.s, warnings)
+	return nil
+}
+
+// anyHosts refuses a --limit that leaves nothing, as Ansible does.
+func anyHosts(ss *session) error {
+	if ss.opts.Limit == "" {
+		return nil
+	}
+	hosts, warnings, err := ss.opts.Inventory.Match("all", ss.opts.Limit)
+	if err != nil {
+		return err
+	}
+	printMistakes(ss.s, warnings)
+	if len(hosts) == 0 {
+		return noHosts(ss.opts.Limit)
+	}
+	return nil
+}
+
+func noHosts(pattern string) error {
+	return hintError{
+		errors.New("Specified inventory, host pattern and/or --limit leaves us with no hosts to target."),
+		fmt.Sprintf("nothing in the inventory matches %q; hostler inventory --graph shows what there is", pattern),
+	}
+}
+
+func (f *tagFlags) apply(o *run.Options) {
+	o.Tags, o.SkipTags, o.StartAtTask = words(f.tags), words(f.skip), f.startAt
+}
+
+func (o *playOptions) sink(s Streams) run.Sink {
+	if o.output == "jsonl" {
+		return report.NewJSONLines(s.Out)
+	}
+	return live(s, o.reportOptions(s), func(ro report.Options) run.Sink { return report.NewText(ro) })
+}

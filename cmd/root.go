@@ -1,0 +1,79 @@
+// Package cmd is the command line: one file per subcommand, this one lists them. exit.go is the
+// only place where errors become exit statuses.
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// Main runs a command line, args[0] being the program's name, and gives the exit status.
+func Main(args []string, s Streams) (status int) {
+	defer guard(s, &status)
+	in, release := watchInterrupts()
+	defer release()
+	root := newRoot(s, in)
+	root.SetArgs(args[1:])
+	return finish(s, root.ExecuteContext(in.ctx))
+}
+
+func newRoot(s Streams, in *interrupts) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hostler",
+		Short: "Run playbooks and modules on hypervisors over SSH",
+		Long: "Hostler runs YAML playbooks and single modules on many hosts at once, over SSH and without\n" +
+			"anything installed there but sshd, sh and the host's own tools.",
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.SetVersionTemplate("hostler {{.Version}}\n")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return hintError{usageError{err}, fmt.Sprintf("%s --help lists the options", c.CommandPath())}
+	})
+	root.AddCommand(
+		newPlay(s, in),
+		newRun(s, in),
+		newInventory(s),
+		newDoc(s),
+		newDemo(s, in),
+	)
+	return root
+}
+
+// noSuchCommand words an unknown subcommand, with a near name.
+func noSuchCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := usageError{fmt.Errorf("unknown command %q", args[0])}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return hintError{err, fmt.Sprintf("did you mean %q?", strings.Join(near, `" or "`))}
+	}
+	return hintError{err, c.CommandPath() + " --help lists the commands"}
+}
+
+// wantArgs checks the number of arguments and says what they are.
+func wantArgs(n int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) >= n {
+			return nil
+		}
+		return hintError{usageError{errors.New("missing argument: " + what)}, c.UseLine()}
+	}
+}
+
+// program is the base name under which the binary was called.
+func program(arg0 string) string { return strings.TrimSuffix(filepath.Base(arg0), ".exe") }

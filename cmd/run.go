@@ -1,0 +1,161 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/internal/document"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/catalog"
+	"github.com/hostlerhq/hostler/playbook"
+	"github.com/hostlerhq/hostler/report"
+	"github.com/hostlerhq/hostler/run"
+	"github.com/spf13/cobra"
+)
+
+// runOptions are those of `hostler run`.
+type runOptions struct {
+	inventoryFlags
+	connectFlags
+	runFlags
+	module, args         string
+	oneLine, group, live bool
+	listHosts            bool
+}
+
+func newRun(s Streams, in *interrupts) *cobra.Command {
+	o := &runOptions{}
+	c := &cobra.Command{
+		Use:   "run PATTERN",
+		Short: "Run one module on hosts",
+		Example: "  hostler run hypervisors -i hosts.ini -m ping\n" +
+			"  hostler run 'all:!storage' -i hosts.ini -a 'uptime' --group\n" +
+			"  hostler run hv1 -i hosts.ini -b -m copy -a 'src=motd dest=/etc/motd'",
+		Args: wantArgs(1, "a pattern of hosts"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(), s, in, strings.Join(args, ","))
+		},
+	}
+	fs := c.Flags()
+	o.inventoryFlags.add(fs)
+	o.connectFlags.add(fs)
+	o.runFlags.add(fs)
+	fs.StringVarP(&o.module, "module-name", "m", "command", "the module to run")
+	fs.StringVarP(&o.args, "args", "a", "", "its arguments: key=value …, free-form text, or a JSON object")
+	fs.BoolVarP(&o.oneLine, "one-line", "o", false, "one line a host")
+	fs.BoolVarP(&o.group, "group", "G", false, "print each different result once, with the hosts that gave it")
+	fs.BoolVar(&o.live, "live", false, "show output as it comes, each line with its host")
+	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts")
+	return c
+}
+
+func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern string) error {
+	task, err := adHocTask(o.module, o.args)
+	if err != nil {
+		return err
+	}
+	ss, err := o.runFlags.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, "")
+	if err != nil {
+		return err
+	}
+	defer ss.pool.Close()
+	hosts, warnings, err := ss.opts.Inventory.Match(pattern, o.limit)
+	if err != nil {
+		return err
+	}
+	printMistakes(s, warnings)
+	if len(hosts) == 0 {
+		return noHosts(pattern)
+	}
+	if o.listHosts {
+		fmt.Fprintf(s.Out, "  hosts (%d):\n", len(hosts))
+		for _, h := range hosts {
+			fmt.Fprintf(s.Out, "    %s\n", h.Name)
+		}
+		return nil
+	}
+	o.live = o.live || len(hosts) == 1 && s.Terminal
+	ss.opts.LiveOutput = o.live
+	ss.opts.Sink = o.sink(s)
+	result, err := run.AdHoc(ctx, pattern, task, ss.opts)
+	if closeErr := ss.opts.Sink.Close(); closeErr != nil && err == nil {
+		return fmt.Errorf("print the results: %w", closeErr)
+	}
+	return ended(result, err)
+}
+
+func (o *runOptions) sink(s Streams) run.Sink {
+	ro := o.reportOptions(s)
+	switch {
+	case o.output == "jsonl":
+		return report.NewJSONLines(s.Out)
+	case o.live:
+		return report.NewStream(ro)
+	case o.group:
+		return live(s, ro, func(ro report.Options) run.Sink { return report.NewGroup(ro) })
+	}
+	return live(s, ro, func(ro report.Options) run.Sink { return report.NewAdHoc(ro, o.oneLine) })
+}
+
+// argsPos is where mistakes in -a are said to be.
+var argsPos = diag.Pos{File: "--args"}
+
+// adHocTask makes the task of a module and its arguments and checks both.
+func adHocTask(name, text string) (*playbook.Task, error) {
+	m, ok := catalog.Lookup()(name)
+	if !ok {
+		err := diag.Errorf(diag.Pos{File: "--module-name"}, "unknown module %q", name)
+		if near := diag.Near(name, moduleNames()); near != "" {
+			err = err.WithHint("did you mean %q?", near)
+		}
+		return nil, diag.List{err}
+	}
+	args, err := adHocArgs(m, text)
+	if err != nil {
+		return nil, err
+	}
+	var mistakes diag.List
+	for _, bad := range m.Check(args) {
+		mistakes = append(mistakes, &diag.Error{Pos: argsPos, Err: fmt.Errorf("%s: %s", m.Name, bad.Msg), Hint: bad.Hint})
+	}
+	if len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	return &playbook.Task{Action: name, ActionPos: argsPos, Module: m, Args: playbook.Args{Values: args, Pos: argsPos}}, nil
+}
+
+// adHocArgs reads -a as Ansible does.
+func adHocArgs(m *modules.Module, text string) (*value.Dict, error) {
+	if strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "{{") {
+		return varsText(argsPos.File, []byte(text))
+	}
+	free := m.FreeForm()
+	args, rest, err := modules.SplitKV(text, free != "")
+	if err != nil {
+		return nil, diag.List{diag.Errorf(argsPos, "%w", err)}
+	}
+	out := value.NewDict()
+	for k, v := range args.All() {
+		out.Set(k, templated(v))
+	}
+	if rest == "" {
+		return out, nil
+	}
+	if free == "" {
+		return nil, diag.List{diag.Errorf(argsPos, "%s: takes key=value arguments, not %q", m.Name, rest).
+			WithHint("hostler doc %s shows them", m.Name)}
+	}
+	out.Set(free, templated(rest))
+	return out, nil
+}
+
+// templated marks text that has Jinja in it.
+func templated(v any) any {
+	if text, ok := v.(string); ok && document.HasTemplate(text) {
+		return &value.Template{Text: text, Pos: argsPos}
+	}
+	return v
+}

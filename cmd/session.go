@@ -1,0 +1,258 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/internal/secret"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/catalog"
+	"github.com/hostlerhq/hostler/playbook"
+	"github.com/hostlerhq/hostler/report"
+	"github.com/hostlerhq/hostler/run"
+	"github.com/hostlerhq/hostler/run/actions"
+	"github.com/hostlerhq/hostler/transport"
+	"github.com/hostlerhq/hostler/vars"
+	"golang.org/x/term"
+)
+
+// session is what play and run share: the options of a run, filled from the command line.
+type session struct {
+	s      Streams
+	engine *vars.Engine
+	extra  *value.Dict
+	pool   *transport.Pool
+	loader *playbook.Loader
+	opts   run.Options
+}
+
+// open reads variables, passwords and the inventory. It contacts nothing. Close the session's pool at the end.
+func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inventoryFlags, con *connectFlags, playbookDir string) (*session, error) {
+	if err := r.verify(); err != nil {
+		return nil, err
+	}
+	extra, err := extraVars(inv.extra)
+	if err != nil {
+		return nil, err
+	}
+	connect, err := con.defaults(s)
+	if err != nil {
+		return nil, err
+	}
+	ss := &session{s: s, engine: newEngine(), extra: extra}
+	loaded, err := inv.load(ctx, s, ss.engine, extra, playbookDir)
+	if err != nil {
+		return nil, err
+	}
+	ss.pool = transport.NewPool(transport.PoolOptions{
+		MaxOpen: max(2*r.forks, 256),
+		Prompt:  prompter(s),
+		Log:     connectionLog(s, r.verbose),
+	})
+	ss.loader = &playbook.Loader{
+		Modules: catalog.Lookup(), Actions: actions.Specs, Names: moduleNames(),
+		RolesPath: rolesPath(s), CollectionsPath: collectionsPath(s),
+		CheckTemplate: ss.checkTemplate,
+	}
+	ss.opts = run.Options{
+		Inventory: loaded, Engine: ss.engine, Pool: ss.pool, Modules: catalog.Lookup(), Loader: ss.loader,
+		LoadVars: varsFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
+		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
+		InventorySources: inv.list(s), Managed: "Ansible managed", Stop: in.grace(),
+	}
+	return ss, nil
+}
+
+// checkTemplate finds mistakes of syntax in templates and expressions when a playbook is loaded.
+func (ss *session) checkTemplate(text string, pos diag.Pos, expr bool) *diag.Error {
+	var err error
+	if expr {
+		_, err = ss.engine.Env.ExpressionAt(pos, text)
+	} else {
+		_, err = ss.engine.Env.TemplateAt(pos, text)
+	}
+	if err == nil {
+		return nil
+	}
+	if d, ok := errors.AsType[*diag.Error](err); ok {
+		return d
+	}
+	return diag.Errorf(pos, "%w", err)
+}
+
+// rolesPath are the folders with roles besides those of the playbook.
+func rolesPath(s Streams) []string {
+	if v := s.Env("ANSIBLE_ROLES_PATH"); v != "" {
+		return strings.Split(v, ":")
+	}
+	return []string{expandHome("~/.ansible/roles"), "/usr/share/ansible/roles", "/etc/ansible/roles"}
+}
+
+func collectionsPath(s Streams) []string {
+	for _, name := range []string{"ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"} {
+		if v := s.Env(name); v != "" {
+			return strings.Split(v, ":")
+		}
+	}
+	return []string{expandHome("~/.ansible/collections"), "/usr/share/ansible/collections"}
+}
+
+func expandHome(path string) string {
+	rest, ok := strings.CutPrefix(path, "~/")
+	home, err := os.UserHomeDir()
+	if !ok || err != nil {
+		return path
+	}
+	return home + "/" + rest
+}
+
+// defaults turns the options into how hosts are reached, and asks for passwords.
+func (f *connectFlags) defaults(s Streams) (run.ConnectDefaults, error) {
+	switch f.hostKeys {
+	case "", "strict", "accept-new", "off":
+	default:
+		return run.ConnectDefaults{}, hintError{usageError{fmt.Errorf("--host-keys %q", f.hostKeys)}, "it is strict, accept-new or off"}
+	}
+	d := run.ConnectDefaults{
+		Connection: f.connection, User: f.user, PrivateKey: f.privateKey, Timeout: f.connectTimeout(),
+		Args: f.args(), HostKeys: f.hostKeys, Become: f.become, BecomeMethod: f.becomeMethod, BecomeUser: f.becomeUser,
+	}
+	var err error
+	if d.Password, err = password(s, f.askPass, f.passFile, "SSH password: "); err != nil {
+		return d, err
+	}
+	question := strings.ToUpper(orDefault(f.becomeMethod, "become")) + " password"
+	if !d.Password.IsZero() {
+		question += "[defaults to SSH password]"
+	}
+	if d.BecomePassword, err = password(s, f.askBecome, f.becomeFile, question+": "); err != nil {
+		return d, err
+	}
+	if f.askBecome && d.BecomePassword.IsZero() {
+		d.BecomePassword = d.Password
+	}
+	return d, nil
+}
+
+func orDefault(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// password reads one from a file, or asks for it.
+func password(s Streams, ask bool, file, question string) (secret.Text, error) {
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return secret.Text{}, fileError("the password file", file, err)
+		}
+		first, _, _ := strings.Cut(string(text), "\n")
+		return secret.New(strings.TrimRight(first, "\r")), nil
+	}
+	if !ask {
+		return secret.Text{}, nil
+	}
+	return prompter(s)(context.Background(), question, false)
+}
+
+// prompter asks the user on the terminal, even when standard input is something else; without a
+// terminal it reads a line of standard input, as `ssh` under sshpass and expect would.
+func prompter(s Streams) func(ctx context.Context, question string, echo bool) (secret.Text, error) {
+	return func(_ context.Context, question string, echo bool) (secret.Text, error) {
+		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		if err != nil {
+			fmt.Fprint(s.Err, question)
+			line, err := readLine(s.In)
+			fmt.Fprintln(s.Err)
+			return secret.New(line), err
+		}
+		defer tty.Close()
+		fmt.Fprint(tty, question)
+		if echo {
+			line, err := readLine(tty)
+			return secret.New(line), err
+		}
+		text, err := term.ReadPassword(int(tty.Fd()))
+		fmt.Fprintln(tty)
+		return secret.New(string(text)), err
+	}
+}
+
+// readLine reads up to the line end and not a byte more.
+func readLine(in io.Reader) (string, error) {
+	var line strings.Builder
+	b := make([]byte, 1)
+	for {
+		n, err := in.Read(b)
+		if n == 1 && b[0] == '\n' {
+			return strings.TrimSuffix(line.String(), "\r"), nil
+		}
+		line.Write(b[:n])
+		if errors.Is(err, io.EOF) && line.Len() > 0 {
+			return line.String(), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("nobody answered: %w", err)
+		}
+	}
+}
+
+// connectionLog tells what happens on connections, with -vvv.
+func connectionLog(s Streams, verbose int) func(host, event string) {
+	if verbose < 3 {
+		return nil
+	}
+	return func(host, event string) { fmt.Fprintf(s.Err, "<%s> %s\n", host, event) }
+}
+
+// reportOptions are what text is printed with.
+func (r *runFlags) reportOptions(s Streams) report.Options {
+	return report.Options{Out: s.Out, Err: s.Err, Width: s.Width, Color: wantColor(s), Verbosity: r.verbose}
+}
+
+// wantColor follows the terminal, NO_COLOR (https://no-color.org) and Ansible's two variables.
+func wantColor(s Streams) bool {
+	switch {
+	case s.Env("ANSIBLE_FORCE_COLOR") != "" && !falseWord(s.Env("ANSIBLE_FORCE_COLOR")):
+		return true
+	case s.Env("NO_COLOR") != "", s.Env("ANSIBLE_NOCOLOR") != "" && !falseWord(s.Env("ANSIBLE_NOCOLOR")), s.Env("TERM") == "dumb":
+		return false
+	}
+	return s.Terminal
+}
+
+func falseWord(v string) bool {
+	b, err := modules.Bool(v)
+	return err == nil && !b
+}
+
+// live puts the last line below a sink where somebody watches a terminal.
+func live(s Streams, o report.Options, form func(report.Options) run.Sink) run.Sink {
+	if !s.Terminal {
+		return form(o)
+	}
+	return report.NewLive(o, true, form)
+}
+
+// ended turns a run's result into the command's: what went wrong is told already.
+func ended(result run.Result, err error) error {
+	switch {
+	case result.Interrupted:
+		return statusError(exitInterrupted)
+	case err != nil:
+		return statusError(exitFailed)
+	case len(result.Unreachable) > 0:
+		return statusError(exitUnreachable)
+	case len(result.Failed) > 0 || result.BrokenOff:
+		return statusError(exitFailed)
+	}
+	return nil
+}
