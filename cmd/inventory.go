@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hostlerhq/hostler/inventory"
 	"github.com/spf13/cobra"
@@ -68,15 +69,27 @@ func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (stri
 	if err != nil {
 		return "", err
 	}
-	return o.print(inventory.Printer{Inventory: inv, Export: o.export}, inv, args)
+	p := inventory.Printer{Inventory: inv, Export: o.export}
+	if o.limit != "" {
+		hosts, warnings, err := inv.Match("all", o.limit)
+		if err != nil {
+			return "", err
+		}
+		printMistakes(s, warnings)
+		p.Only = func(h *inventory.Host) bool { return slices.Contains(hosts, h) }
+	}
+	return o.print(p, args)
 }
 
-func (o *inventoryOptions) print(p inventory.Printer, inv *inventory.Inventory, args []string) (string, error) {
+func (o *inventoryOptions) print(p inventory.Printer, args []string) (string, error) {
 	switch {
 	case o.host != "":
-		h, ok := inv.Host(o.host)
+		h, ok := p.Inventory.Host(o.host)
 		if !ok {
 			return "", hintError{fmt.Errorf("no such host: %s", o.host), "hostler inventory --list shows all hosts"}
+		}
+		if o.yaml {
+			return p.HostYAML(h), nil
 		}
 		return p.Host(h), nil
 	case o.graph:
@@ -85,7 +98,10 @@ func (o *inventoryOptions) print(p inventory.Printer, inv *inventory.Inventory, 
 			group = args[0]
 		}
 		return p.Graph(group, o.vars)
-	default:
-		return p.List(), nil
+	case o.yaml:
+		return p.YAML(), nil
+	case o.toml:
+		return p.TOML(), nil
 	}
+	return p.List(), nil
 }

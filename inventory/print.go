@@ -19,6 +19,16 @@ type Printer struct {
 	HostVars func(h *Host) *value.Dict
 	// Export keeps variables with the group or host that defines them.
 	Export bool
+	// Only, when set, chooses the hosts that are printed (--limit).
+	Only func(h *Host) bool
+}
+
+// hosts are the direct hosts of a group that are printed.
+func (p Printer) hosts(g *Group) []*Host {
+	if p.Only == nil {
+		return g.Hosts
+	}
+	return slices.DeleteFunc(slices.Clone(g.Hosts), func(h *Host) bool { return !p.Only(h) })
 }
 
 // internalVars are variables that ansible-inventory does not show.
@@ -70,6 +80,9 @@ func (p Printer) List() string {
 	p.jsonGroup(p.Inventory.all, top, map[*Group]bool{})
 	hostvars := value.NewDict()
 	for _, h := range p.Inventory.all.AllHosts() {
+		if p.Only != nil && !p.Only(h) {
+			continue
+		}
 		if vars := p.hostVars(h); vars.Len() > 0 {
 			hostvars.Set(h.Name, vars)
 		}
@@ -81,8 +94,8 @@ func (p Printer) List() string {
 // jsonGroup adds a group and those below it.
 func (p Printer) jsonGroup(g *Group, top *value.Dict, seen map[*Group]bool) {
 	entry := value.NewDict()
-	if g != p.Inventory.all && len(g.Hosts) > 0 {
-		entry.Set("hosts", hostNames(g.Hosts))
+	if hosts := p.hosts(g); g != p.Inventory.all && len(hosts) > 0 {
+		entry.Set("hosts", hostNames(hosts))
 	}
 	children := value.NewList()
 	for _, c := range g.Children {
@@ -116,6 +129,9 @@ func hostNames(hosts []*Host) *value.List {
 // Host is --host as JSON, with its newline.
 func (p Printer) Host(h *Host) string { return jsonText(p.hostVars(h)) }
 
+// HostYAML is --host --yaml.
+func (p Printer) HostYAML(h *Host) string { return yamlText(p.hostVars(h)) }
+
 // Graph is --graph from a group on (usually "all"), with --vars when vars is set.
 func (p Printer) Graph(group string, vars bool) (string, error) {
 	g, ok := p.Inventory.groupBy[group]
@@ -142,7 +158,7 @@ func (p Printer) graphGroup(b *strings.Builder, g *Group, depth int, vars bool) 
 		p.graphGroup(b, c, depth, vars)
 	}
 	if g != p.Inventory.all {
-		for _, h := range g.Hosts {
+		for _, h := range p.hosts(g) {
 			graphLine(b, h.Name, depth)
 			if vars {
 				graphVars(b, p.hostVars(h), depth+1)

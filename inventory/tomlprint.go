@@ -38,7 +38,7 @@ func (p Printer) tomlPrintGroup(g *Group, into *value.Dict, seen map[*Host]bool)
 	}
 	hosts := value.NewDict()
 	if g != p.Inventory.all {
-		for _, h := range g.Hosts {
+		for _, h := range p.hosts(g) {
 			vars := value.NewDict()
 			if !seen[h] {
 				seen[h] = true
