@@ -37,9 +37,9 @@ type Options struct {
 	Loader    *playbook.Loader // for include_tasks and include_role
 	Lookup    Lookup           // for with_X; nil makes with_X an error
 	Sink      Sink
-	// LoadVars reads a file of variables (vars_files, include_vars); vaulted ones come opened.
+	// LoadVars reads a file of variables (vars_files, include_vars), vaulted ones opened; nil reads it with ReadFile.
 	LoadVars func(path string) (*value.Dict, error)
-	// OpenFile reads a file of the controller, opening vaulted ones; nil is os.Open.
+	// ReadFile reads a file of the controller, opening vaulted ones; nil is os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// RefreshInventory reads the inventory anew for meta: refresh_inventory; nil makes that an error.
 	RefreshInventory func(ctx context.Context) (*inventory.Inventory, error)
@@ -57,7 +57,7 @@ type Options struct {
 	ForceHandlers bool
 	Step          func(task string) (run, ask bool) // --step; nil is not asked
 
-	// AnyErrorsFatal, Gathering ("implicit", "explicit", "smart"), Strategy, NoLog, MaxFailPercentage-less defaults as settings give them.
+	// What settings give where no keyword says otherwise. Gathering is "implicit", "explicit" or "smart".
 	AnyErrorsFatal, NoLog bool
 	Gathering, Strategy   string
 	TaskTimeout           time.Duration

@@ -19,6 +19,9 @@ import (
 
 // loadVars reads a file of variables: one mapping, or nothing.
 func (r *runner) loadVars(path string) (*value.Dict, error) {
+	if r.o.LoadVars != nil {
+		return r.o.LoadVars(path)
+	}
 	text, err := r.readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read variables: %w", err)
