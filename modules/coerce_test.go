@@ -275,3 +275,45 @@ func TestACrashIsAFailure(t *testing.T) {
 		t.Errorf("%v %q", err, r.Msg)
 	}
 }
+
+func TestSecretsAreHiddenInResults(t *testing.T) {
+	type args struct {
+		Password secret.Text `arg:"password"`
+	}
+	type result struct {
+		Echo []string `json:"echo"`
+	}
+	m := modules.Define("leaky", "", func(ctx context.Context, h *modules.Host, a args) (result, error) {
+		h.Warn("used %s", a.Password.Reveal())
+		h.AddDiff(modules.Diff{After: a.Password.Reveal()})
+		_, err := h.Change(ctx, modules.Action{Why: "tell " + a.Password.Reveal(), Script: `cat >&2; exit 1`, Stdin: []byte(a.Password.Reveal())})
+		return result{[]string{a.Password.Reveal()}}, err
+	})
+	conn := &shConn{t: t}
+	r, err := m.Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn, Diff: true}), value.NewDict("password", "hunter2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := allTexts(r.Data) + fmt.Sprint(r.Msg, r.Warnings, r.Diff)
+	if strings.Contains(all, "hunter2") || !strings.Contains(all, "********") {
+		t.Errorf("the result tells the secret: %s", all)
+	}
+}
+
+// allTexts joins every text in a value.
+func allTexts(v any) string {
+	var b strings.Builder
+	switch x := v.(type) {
+	case *value.Dict:
+		for k, item := range x.All() {
+			fmt.Fprintf(&b, "%v=%s\n", k, allTexts(item))
+		}
+	case *value.List:
+		for _, item := range x.Items {
+			b.WriteString(allTexts(item) + "\n")
+		}
+	default:
+		fmt.Fprint(&b, x)
+	}
+	return b.String()
+}

@@ -3,6 +3,7 @@ package modules_test
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,4 +56,29 @@ func flat(kv *value.Dict, rest string, err error) map[string]string {
 		out["_raw_params"] = rest
 	}
 	return out
+}
+
+// FuzzSplit holds the splitters to giving back what they were given: nothing lost, nothing made up.
+func FuzzSplit(f *testing.F) {
+	for _, seed := range []string{`a=b 'c d'`, "{{ x y }} z", "\\xe9 \\u00e9=\\n", "a \\\n b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		words, err := modules.SplitArgs(text)
+		if err != nil {
+			return
+		}
+		kept := strings.Join(words, "")
+		for _, cut := range []string{" ", "\n", "\\"} {
+			kept, text = strings.ReplaceAll(kept, cut, ""), strings.ReplaceAll(text, cut, "")
+		}
+		if kept != text {
+			t.Errorf("words %q lost something", words)
+		}
+		for _, raw := range []bool{false, true} {
+			if _, _, err := modules.SplitKV(text, raw); err != nil {
+				return
+			}
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 
+	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/transport"
 )
 
@@ -46,6 +47,7 @@ type HostOptions struct {
 	Verbose int
 	NoLog   bool
 	Env     map[string]string // the task's environment
+	Facts   *value.Dict       // what is known of the host, without the ansible_ prefix; nil when nothing was gathered
 	Local   Local             // what the engine lends of the controller; nil in tests that need none
 	// Live takes a user program's output as it comes; nil unless somebody watches.
 	Live func(stderr bool, chunk []byte)
@@ -95,6 +97,9 @@ func (h *Host) Name() string { return h.opts.Name }
 
 // Local lends what the controller has; nil where there is nothing.
 func (h *Host) Local() Local { return h.opts.Local }
+
+// Facts are what was gathered about the host so far, without the ansible_ prefix; nil when nothing was.
+func (h *Host) Facts() *value.Dict { return h.opts.Facts }
 
 // Planning reports check mode, for the wording of messages alone: a module's decisions do not depend on it.
 func (h *Host) Planning() bool { return h.opts.Check }

@@ -155,7 +155,7 @@ func (h *Host) RunUser(ctx context.Context, p Program) (Ran, error) {
 		cmd.Stdin = input
 	}
 	var live *liveOutput
-	if h.opts.Live != nil && !h.opts.Check {
+	if h.opts.Live != nil && !h.opts.Check && !h.opts.NoLog {
 		live = &liveOutput{tell: h.opts.Live, header: p.Raw == ""}
 		cmd.Stdout, cmd.Stderr = writerFunc(live.stdout), writerFunc(live.stderr)
 	}

@@ -124,6 +124,11 @@ func (m *Module) finish(h *Host, args reflect.Value, out any, err error) Result 
 		extras.Set("actions", actionsValue(h.actions))
 		data.Set("hostler", extras)
 	}
+	if secrets := m.args.secrets(args); len(secrets) > 0 {
+		r.mask(secrets)
+		data = r.Data
+		r.Msg = data.Str("msg")
+	}
 	data.Set("invocation", value.NewDict("module_args", m.args.show(args)))
 	return r
 }
