@@ -214,6 +214,8 @@ var stricter = map[string]string{
 	"order_unknown":       "the play fails",
 	"serial_wrong":        "the play fails",
 	"port_not_a_number":   "the task fails",
+	"vars_file_missing":   "the play fails",
+	"vars_file_wrong":     "the play fails",
 	"register_name":       "the task fails",
 }
 

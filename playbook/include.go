@@ -308,9 +308,13 @@ func findIn(name string, dirs []string) (path string, tried []string) {
 	return "", tried
 }
 
-// notFound reports a file that is in none of the places tried, with the file beside one of them that may be meant.
+// notFound reports a file that is in none of the places tried.
 func (ld *load) notFound(pos diag.Pos, what, name string, tried []string) found {
-	e := ld.fail(pos, "%s %q not found, looked for %s", what, name, strings.Join(tried, ", "))
+	return nearFile(ld.fail(pos, "%s %q not found, looked for %s", what, name, strings.Join(tried, ", ")), name, tried)
+}
+
+// nearFile hints at a file beside one of the places tried that may be meant.
+func nearFile(e found, name string, tried []string) found {
 	for _, path := range tried {
 		files, err := os.ReadDir(filepath.Dir(path))
 		if err != nil {

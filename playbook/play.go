@@ -221,6 +221,9 @@ func (ld *load) playEntry(p place, play *Play, e document.Entry, lists map[strin
 	case ld.shared(p, e, &play.Keywords):
 	case kw.play != nil:
 		*kw.play(play) = ld.field(p, e, kw.kind)
+		if e.Name == "vars_files" {
+			ld.checkVarsFiles(p, e.Val)
+		}
 	case e.Name == "vars_prompt":
 		ld.prompts(p, play, e)
 	default:

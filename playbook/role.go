@@ -195,7 +195,7 @@ func (ld *load) roleNotFound(use RoleUse, tried []string) {
 		for _, d := range dirs {
 			names = append(names, d.Name())
 		}
-		if near := diag.Near(filepath.Base(use.Name), names); near != "" {
+		if near := diag.Near(filepath.Base(use.Name), names); near != "" && len(near) > 2 {
 			e.hint("did you mean %q?", near)
 			return
 		}
