@@ -198,7 +198,7 @@ func (s *Server) script(opts SSHDOptions) string {
 			fmt.Fprintf(&b, "useradd -M -U -d %s -s %s %s\nmkdir -m 755 %s\n", home, shell, u.Name, home)
 		}
 		if u.Password != "" {
-			fmt.Fprintf(&b, "echo '%s:%s' | chpasswd\n", u.Name, u.Password)
+			fmt.Fprintf(&b, "chpasswd <<'END-OF-PASSWORD'\n%s:%s\nEND-OF-PASSWORD\n", u.Name, u.Password)
 		}
 		if u.Locked {
 			fmt.Fprintf(&b, "passwd -q -l %s\n", u.Name)
