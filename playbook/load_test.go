@@ -225,7 +225,7 @@ func TestDynamicIncludes(t *testing.T) {
           loop: [1, 2]
       when: around
 -- more.yml --
-- {name: m, command: "true"}
+- {name: m, command: "true", listen: topic}
 -- importing.yml --
 - import_role: {name: r, tasks_from: other}
 -- roles/r/tasks/other.yml --
