@@ -58,7 +58,7 @@ func listDocs(s Streams) {
 		width = max(width, len(m.Name))
 	}
 	for _, m := range all {
-		fmt.Fprintf(s.Out, "%-*s  %s\n", width, m.Name, m.Docs.Summary)
+		fmt.Fprintf(s.Out, "%-*s  %s\n", width, m.Name, m.Docs().Summary)
 	}
 }
 
@@ -99,7 +99,7 @@ func writeDocs(dir string) error {
 	}
 	index := "# Modules\n\nMade by `make docs` from the modules' sources; do not edit.\n\n| module | what it does |\n|---|---|\n"
 	for _, m := range allDocs() {
-		index += fmt.Sprintf("| [%s](%s.md) | %s |\n", m.Name, m.Name, m.Docs.Summary)
+		index += fmt.Sprintf("| [%s](%s.md) | %s |\n", m.Name, m.Name, m.Docs().Summary)
 		if err := os.WriteFile(filepath.Join(dir, m.Name+".md"), []byte(m.Manual(true)), 0o644); err != nil {
 			return err
 		}

@@ -77,8 +77,7 @@ func (c comments) field(f *field) string {
 }
 
 // readDocs makes the manual's part on the module and its arguments.
-func readDocs(source string, s *schema) Docs {
-	c := readComments(source)
+func readDocs(c comments, s *schema) Docs {
 	text, examples := splitExamples(c[s.typ.Name()])
 	text = strings.TrimPrefix(text, s.typ.Name()+" ")
 	text = upperFirst(text)
@@ -124,11 +123,7 @@ func argDocs(c comments, s *schema) []ArgDoc {
 	return docs
 }
 
-// returnDocs makes the manual's part on what is returned; keys of a nested dict are written stat.exists.
-func returnDocs(source string, t reflect.Type) []ReturnDoc {
-	return appendReturns(nil, readComments(source), t, "")
-}
-
+// appendReturns makes the manual's part on what is returned; keys of a nested dict are written stat.exists.
 func appendReturns(docs []ReturnDoc, c comments, t reflect.Type, prefix string) []ReturnDoc {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

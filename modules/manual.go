@@ -7,23 +7,23 @@ import (
 
 // Manual gives the module's manual, as Markdown for docs/modules or as plain text for a terminal.
 func (m *Module) Manual(markdown bool) string {
-	p := page{markdown: markdown}
+	p, docs := page{markdown: markdown}, m.Docs()
 	p.title(1, m.Name)
-	p.text(m.Docs.Description)
+	p.text(docs.Description)
 	if len(m.Names) > 0 {
 		p.text("Also answers to: " + strings.Join(m.Names, ", ") + ".")
 	}
-	if len(m.Docs.Args) > 0 {
+	if len(docs.Args) > 0 {
 		p.title(2, "Arguments")
-		p.args(m.Docs.Args, 0)
+		p.args(docs.Args, 0)
 	}
-	if m.Docs.Examples != "" {
+	if docs.Examples != "" {
 		p.title(2, "Examples")
-		p.code("yaml", m.Docs.Examples)
+		p.code("yaml", docs.Examples)
 	}
-	if len(m.Docs.Returns) > 0 {
+	if len(docs.Returns) > 0 {
 		p.title(2, "Returns")
-		for _, r := range m.Docs.Returns {
+		for _, r := range docs.Returns {
 			p.item(0, r.Name, r.Type, r.Text)
 		}
 		p.b.WriteByte('\n')

@@ -17,8 +17,8 @@ import (
 type Module struct {
 	Name  string
 	Names []string // further names it answers to, fully qualified ones included
-	Docs  Docs
 
+	source   string
 	args     *schema
 	result   reflect.Type
 	freeForm string
@@ -96,7 +96,6 @@ func AnyKeys() Option { return func(m *Module) { m.args.open = true } }
 func Define[A, R any](name, source string, run func(context.Context, *Host, A) (R, error), opts ...Option) *Module {
 	m := Declare[A](name, source, opts...)
 	m.result = reflect.TypeFor[R]()
-	m.Docs.Returns = returnDocs(source, m.result)
 	m.run = func(ctx context.Context, h *Host, args reflect.Value) (any, error) {
 		return run(ctx, h, args.Interface().(A))
 	}
@@ -110,12 +109,21 @@ func Declare[A any](name, source string, opts ...Option) *Module {
 	if err != nil {
 		panic(fmt.Sprintf("module %s: %v", name, err))
 	}
-	m := &Module{Name: name, args: s}
+	m := &Module{Name: name, source: source, args: s}
 	for _, opt := range opts {
 		opt(m)
 	}
-	m.Docs = readDocs(source, s)
 	return m
+}
+
+// Docs reads the module's manual from its source's comments, each time anew: a run needs none.
+func (m *Module) Docs() Docs {
+	c := readComments(m.source)
+	docs := readDocs(c, m.args)
+	if m.result != nil {
+		docs.Returns = appendReturns(nil, c, m.result, "")
+	}
+	return docs
 }
 
 // FreeForm gives the argument that takes free-form text, "" when there is none.

@@ -2,9 +2,7 @@
 package catalog
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/command"
@@ -34,16 +32,4 @@ func Lookup() modules.Lookup {
 		m, ok := byName[name]
 		return m, ok
 	}
-}
-
-// Index is the Markdown page that lists all modules by name, each with its summary and a link.
-func Index() string {
-	all := All()
-	slices.SortFunc(all, func(a, b *modules.Module) int { return strings.Compare(a.Name, b.Name) })
-	var b strings.Builder
-	b.WriteString("# Modules\n\nMade from the modules' sources by `go test ./modules/catalog -update`.\n\n")
-	for _, m := range all {
-		fmt.Fprintf(&b, "- [%s](%s.md): %s\n", m.Name, m.Name, m.Docs.Summary)
-	}
-	return b.String()
 }

@@ -1,7 +1,6 @@
 package catalog_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,8 +10,6 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/catalog"
 )
-
-var update = flag.Bool("update", false, "write docs/modules anew")
 
 func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]string{}
@@ -34,11 +31,12 @@ func TestNamesAreUnique(t *testing.T) {
 
 func TestEverythingIsDocumented(t *testing.T) {
 	for _, m := range catalog.All() {
-		if m.Docs.Summary == "" {
+		docs := m.Docs()
+		if docs.Summary == "" {
 			t.Errorf("%s: its arguments' struct has no comment, or source is not the file that it stands in", m.Name)
 		}
-		checkArgs(t, m.Name, m.Docs.Args)
-		for _, r := range m.Docs.Returns {
+		checkArgs(t, m.Name, docs.Args)
+		for _, r := range docs.Returns {
 			// The keys of a nested dict may speak for themselves.
 			if r.Text == "" && !strings.Contains(r.Name, ".") {
 				t.Errorf("%s: return key %s has no comment", m.Name, r.Name)
@@ -84,41 +82,5 @@ func TestEveryModuleIsListed(t *testing.T) {
 	}
 	if count != len(catalog.All()) {
 		t.Errorf("%d modules are defined, %d are listed", count, len(catalog.All()))
-	}
-}
-
-// TestDocsAreFresh compares docs/modules with what the sources' comments make; -update writes it.
-func TestDocsAreFresh(t *testing.T) {
-	dir := filepath.Join("..", "..", "docs", "modules")
-	if *update {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	index := catalog.Index()
-	pages := map[string]string{"README.md": index}
-	for _, m := range catalog.All() {
-		pages[m.Name+".md"] = m.Manual(true)
-	}
-	for name, want := range pages {
-		path := filepath.Join(dir, name)
-		if *update {
-			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(path)
-		if err != nil || string(got) != want {
-			t.Errorf("%s is stale; run go test ./modules/catalog -update (%v)", path, err)
-		}
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if _, ok := pages[filepath.Base(file)]; !ok {
-			t.Errorf("%s belongs to no module", file)
-		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 var copySource string
 
 // Copy brings files to the host.
-var Copy = modules.Define("copy", copySource, runCopy, modules.Aliases("ansible.builtin.copy", "ansible.legacy.copy"))
+var Copy = modules.Define("copy", copySource+attributesSource, runCopy, modules.Aliases("ansible.builtin.copy", "ansible.legacy.copy"))
 
 // Content is text for a file; a dict or list becomes JSON.
 type Content struct {

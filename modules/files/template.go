@@ -14,7 +14,7 @@ import (
 var templateSource string
 
 // Template renders a file of the controller and brings it to the host.
-var Template = modules.Define("template", templateSource, runTemplate,
+var Template = modules.Define("template", templateSource+copySource+attributesSource, runTemplate,
 	modules.Aliases("ansible.builtin.template", "ansible.legacy.template"))
 
 // Newline is how lines end.
