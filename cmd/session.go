@@ -58,7 +58,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 	ss.loader = &playbook.Loader{
 		Modules: catalog.Lookup(), Actions: actions.Specs, Names: moduleNames(),
 		RolesPath: rolesPath(s), CollectionsPath: collectionsPath(s),
-		CheckTemplate: ss.checkTemplate,
+		CheckTemplate: ss.checkTemplate, Early: earlyNames(ctx, ss.engine, extra),
 	}
 	ss.opts = run.Options{
 		Inventory: loaded, Engine: ss.engine, Pool: ss.pool, Modules: catalog.Lookup(), Loader: ss.loader,
