@@ -213,21 +213,21 @@ func sameLetters(a, b string) bool {
 // PathInfo are the keys by which every module tells what became of a path.
 type PathInfo struct {
 	// UID is the owner's number.
-	UID *int `json:"uid,omitempty"`
+	UID *int `json:"uid,omitempty"` // Owner's number
 	// GID is the group's number.
-	GID *int `json:"gid,omitempty"`
+	GID *int `json:"gid,omitempty"` // group's number
 	// Owner is the owner's name.
-	Owner string `json:"owner,omitempty"`
+	Owner string `json:"owner,omitempty"` // name of the owner
 	// Group is the group's name.
-	Group string `json:"group,omitempty"`
+	Group string `json:"group,omitempty"` // name of the group
 	// Mode is its permissions in octal.
-	Mode string `json:"mode,omitempty"`
+	Mode string `json:"mode,omitempty"` // permissions in octal
 	// State is what it is: file, directory, link, hard or absent.
-	State string `json:"state,omitempty"`
+	State string `json:"state,omitempty"` // file, directory, link, hard or absent
 	// Size is how many bytes it has.
-	Size *int `json:"size,omitempty"`
+	Size *int `json:"size,omitempty"` // bytes
 	// SEContext is its SELinux context.
-	SEContext string `json:"secontext,omitempty"`
+	SEContext string `json:"secontext,omitempty"` // SELinux context, when it was asked for
 }
 
 // pathInfo tells of a path; of one that is not there, its absence.

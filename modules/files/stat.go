@@ -52,57 +52,57 @@ type StatResult struct {
 
 // FileStat is what stat tells of one path; only Exists when there is nothing.
 type FileStat struct {
-	Exists bool `json:"exists"`
+	Exists bool `json:"exists"` // there is something
 	*StatFacts
 }
 
 // StatFacts are what there is to tell of a path that exists.
 type StatFacts struct {
-	Path       string   `json:"path"`
-	Mode       string   `json:"mode"`
-	IsDir      bool     `json:"isdir"`
-	IsChr      bool     `json:"ischr"`
-	IsBlk      bool     `json:"isblk"`
-	IsReg      bool     `json:"isreg"`
-	IsFifo     bool     `json:"isfifo"`
-	IsLnk      bool     `json:"islnk"`
-	IsSock     bool     `json:"issock"`
-	UID        int      `json:"uid"`
-	GID        int      `json:"gid"`
-	Size       int      `json:"size"`
-	Inode      int      `json:"inode"`
-	Dev        int      `json:"dev"`
-	NLink      int      `json:"nlink"`
-	ATime      float64  `json:"atime"`
-	MTime      float64  `json:"mtime"`
-	CTime      float64  `json:"ctime"`
-	WUsr       bool     `json:"wusr"`
-	RUsr       bool     `json:"rusr"`
-	XUsr       bool     `json:"xusr"`
-	WGrp       bool     `json:"wgrp"`
-	RGrp       bool     `json:"rgrp"`
-	XGrp       bool     `json:"xgrp"`
-	WOth       bool     `json:"woth"`
-	ROth       bool     `json:"roth"`
-	XOth       bool     `json:"xoth"`
-	IsUID      bool     `json:"isuid"`
-	IsGID      bool     `json:"isgid"`
-	Blocks     int      `json:"blocks"`
-	BlockSize  int      `json:"block_size"`
-	DeviceType int      `json:"device_type"`
-	Readable   bool     `json:"readable"`
-	Writeable  bool     `json:"writeable"`
-	Executable bool     `json:"executable"`
-	PwName     string   `json:"pw_name,omitempty"`
-	GrName     string   `json:"gr_name,omitempty"`
-	LnkSource  string   `json:"lnk_source,omitempty"`
-	LnkTarget  string   `json:"lnk_target,omitempty"`
-	Checksum   string   `json:"checksum,omitempty"`
-	MIMEType   string   `json:"mimetype,omitempty"`
-	Charset    string   `json:"charset,omitempty"`
-	Version    *string  `json:"version,omitempty"`
-	Attributes []string `json:"attributes,omitempty"`
-	AttrFlags  *string  `json:"attr_flags,omitempty"`
+	Path       string   `json:"path"`                 // the path looked at
+	Mode       string   `json:"mode"`                 // permissions in octal
+	IsDir      bool     `json:"isdir"`                // it is a folder
+	IsChr      bool     `json:"ischr"`                // it is a character device
+	IsBlk      bool     `json:"isblk"`                // it is a block device
+	IsReg      bool     `json:"isreg"`                // it is a regular file
+	IsFifo     bool     `json:"isfifo"`               // it is a named pipe
+	IsLnk      bool     `json:"islnk"`                // it is a symbolic link
+	IsSock     bool     `json:"issock"`               // it is a socket
+	UID        int      `json:"uid"`                  // owner's number
+	GID        int      `json:"gid"`                  // group's number
+	Size       int      `json:"size"`                 // bytes
+	Inode      int      `json:"inode"`                // inode number
+	Dev        int      `json:"dev"`                  // device it is on
+	NLink      int      `json:"nlink"`                // number of hard links
+	ATime      float64  `json:"atime"`                // time of last access, seconds since 1970
+	MTime      float64  `json:"mtime"`                // time of last modification
+	CTime      float64  `json:"ctime"`                // time of last change of the inode
+	WUsr       bool     `json:"wusr"`                 // the owner may write
+	RUsr       bool     `json:"rusr"`                 // the owner may read
+	XUsr       bool     `json:"xusr"`                 // the owner may execute
+	WGrp       bool     `json:"wgrp"`                 // the group may write
+	RGrp       bool     `json:"rgrp"`                 // the group may read
+	XGrp       bool     `json:"xgrp"`                 // the group may execute
+	WOth       bool     `json:"woth"`                 // others may write
+	ROth       bool     `json:"roth"`                 // others may read
+	XOth       bool     `json:"xoth"`                 // others may execute
+	IsUID      bool     `json:"isuid"`                // setuid is set
+	IsGID      bool     `json:"isgid"`                // setgid is set
+	Blocks     int      `json:"blocks"`               // blocks of 512 bytes in use
+	BlockSize  int      `json:"block_size"`           // size of an I/O block
+	DeviceType int      `json:"device_type"`          // number of the device, when it is one
+	Readable   bool     `json:"readable"`             // we may read it
+	Writeable  bool     `json:"writeable"`            // we may write it
+	Executable bool     `json:"executable"`           // we may execute it
+	PwName     string   `json:"pw_name,omitempty"`    // name of the owner
+	GrName     string   `json:"gr_name,omitempty"`    // name of the group
+	LnkSource  string   `json:"lnk_source,omitempty"` // absolute path that a link leads to
+	LnkTarget  string   `json:"lnk_target,omitempty"` // what a link holds
+	Checksum   string   `json:"checksum,omitempty"`   // checksum of a regular file
+	MIMEType   string   `json:"mimetype,omitempty"`   // kind of content
+	Charset    string   `json:"charset,omitempty"`    // character set of the content
+	Version    *string  `json:"version,omitempty"`    // version of the inode, of lsattr
+	Attributes []string `json:"attributes,omitempty"` // names of the file system's attributes
+	AttrFlags  *string  `json:"attr_flags,omitempty"` // their letters
 }
 
 // statScript: path, -L to follow, checksum algorithm or nothing, 1 for the MIME type, 1 for attributes.

@@ -3,7 +3,6 @@ package files
 import (
 	"context"
 	_ "embed"
-	"strings"
 
 	"github.com/hostlerhq/hostler/modules"
 )
@@ -44,9 +43,9 @@ type TempfileResult struct {
 	// GID is the group's number.
 	GID int `json:"gid"`
 	// Owner is the owner's name.
-	Owner string `json:"owner,omitempty"`
+	Owner string `json:"owner,omitempty"` // name of the owner
 	// Group is the group's name.
-	Group string `json:"group,omitempty"`
+	Group string `json:"group,omitempty"` // name of the group
 	// Mode is its permissions in octal.
 	Mode string `json:"mode,omitempty"`
 	// Size is how many bytes it has.
@@ -85,10 +84,4 @@ func runTempfile(ctx context.Context, h *modules.Host, a TempfileArgs) (Tempfile
 	return TempfileResult{
 		Path: i.path, State: string(a.State), UID: i.uid, GID: i.gid, Owner: i.owner, Group: i.group, Mode: i.modeText(), Size: i.size,
 	}, nil
-}
-
-// firstLine is the part of a tool's message that people read.
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
 }
