@@ -71,7 +71,6 @@ func readKnown(files []string) (*knownhosts.HostKeyDB, error) {
 type hostKeyCheck struct {
 	store *knownStore
 	s     *sshSettings
-	seen  ssh.PublicKey // what the host offered
 }
 
 func (c *hostKeyCheck) files() []string { return slices.Concat(c.s.userKnown, c.s.globalKnown) }
@@ -111,7 +110,6 @@ func safeHostKeys() []string {
 
 // check is the ssh.HostKeyCallback.
 func (c *hostKeyCheck) check(_ string, remote net.Addr, key ssh.PublicKey) error {
-	c.seen = key
 	if c.s.checking == "off" {
 		return nil
 	}

@@ -24,6 +24,8 @@ const (
 	// maxDropped is how often a connection is made again that the server closed before it said a word,
 	// as sshd does beyond MaxStartups.
 	maxDropped = 6
+	// clientVersion is how we introduce ourselves (RFC 4253 section 4.2).
+	clientVersion = "SSH-2.0-hostler"
 )
 
 // dialSSH connects to an endpoint and logs in. Its errors are *UnreachableError, and the context's.
@@ -212,7 +214,7 @@ func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth
 		User:              s.user,
 		HostKeyCallback:   check.check,
 		HostKeyAlgorithms: algorithms,
-		ClientVersion:     "SSH-2.0-hostler",
+		ClientVersion:     clientVersion,
 		AuthCallback: func(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 			loggingIn = true
 			return auth.choose(c)

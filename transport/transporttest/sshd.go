@@ -130,7 +130,7 @@ func (s *Server) writeConfig(t testing.TB, opts SSHDOptions) {
 	lines := append([]string{}, opts.Config...)
 	lines = append(lines,
 		"ListenAddress "+s.Addr(), "HostKey "+filepath.Join(s.dir, "host_key"), "PidFile none",
-		"PermitRootLogin yes", "PasswordAuthentication yes", "UsePAM "+pam, "LogLevel DEBUG1",
+		"PermitRootLogin yes", "PasswordAuthentication yes", "UsePAM "+pam, "LogLevel VERBOSE",
 		"MaxStartups 200:30:400", "UseDNS no", "PrintMotd no", "PrintLastLog no",
 	)
 	if !opts.NoSFTP {
