@@ -126,7 +126,8 @@ func (h *Host) AddDiff(d Diff) {
 func (h *Host) Hide() { h.noLog = true }
 
 // Query runs a program that only looks. A status other than 0 is a *transport.ExitError, and the
-// Output is then valid all the same. It may run twice when the connection breaks.
+// Output is then valid all the same. It may run twice when the connection breaks. The PATH is the login shell's; a program that
+// may be in an sbin folder is better asked by Probe.
 func (h *Host) Query(ctx context.Context, argv ...string) (transport.Output, error) {
 	return h.opts.Conn.Exec(ctx, transport.Command{Argv: argv, Env: h.toolEnv(nil), Retry: true})
 }
