@@ -16,8 +16,6 @@ type Call struct {
 	// Ctx ends with the rendering.
 	Ctx context.Context
 	Env *Env
-	// Scope sees the names visible at the call: the template's own and the caller's.
-	Scope Scope
 	// Name that the template used.
 	Name string
 	// Value that is filtered or tested; nil for a global.
@@ -30,7 +28,17 @@ type Call struct {
 	Kwargs *value.Dict
 
 	rt    *runtime
+	f     *frame
+	block *block
 	given uint64
+}
+
+// Scope sees the names visible at the call: the template's own and the caller's.
+func (c *Call) Scope() Scope {
+	if c.f == nil {
+		return c.rt.scope
+	}
+	return c.f.scopeAt(c.block)
 }
 
 // Given reports whether the call gave parameter i itself, rather than its default.
@@ -68,12 +76,12 @@ func (e *Env) AddGlobal(name string, v any) { e.globals[name] = v }
 
 // Filter calls a filter by its name, as map('name') does.
 func (c *Call) Filter(name string, v any, args ...any) (any, error) {
-	return c.rt.callNamed(c.Env.filters, "filter", name, v, args, nil)
+	return c.rt.callNamed(c, "filter", name, v, args, nil)
 }
 
 // Test calls a test by its name, as select('name') does.
 func (c *Call) Test(name string, v any, args ...any) (bool, error) {
-	r, err := c.rt.callNamed(c.Env.tests, "test", name, v, args, nil)
+	r, err := c.rt.callNamed(c, "test", name, v, args, nil)
 	if err != nil {
 		return false, err
 	}
@@ -82,7 +90,7 @@ func (c *Call) Test(name string, v any, args ...any) (bool, error) {
 
 // Invoke calls a callable value, such as a macro.
 func (c *Call) Invoke(fn any, args []any, kwargs *value.Dict) (any, error) {
-	return c.rt.call(fn, args, kwargs)
+	return c.rt.call(c.f, c.block, fn, args, kwargs)
 }
 
 // Item gives v[key], with attributes as a second choice, as a template would; what is missing is an *Undefined.
@@ -112,5 +120,5 @@ func (c *Call) Render(name, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return t.Render(c.Ctx, c.Scope)
+	return t.Render(c.Ctx, c.Scope())
 }

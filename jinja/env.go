@@ -2,19 +2,12 @@ package jinja
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"sync"
 
 	"github.com/hostlerhq/hostler/internal/diag"
-	"github.com/hostlerhq/hostler/jinja/value"
 )
-
-type code struct{}
-
-type origin struct {
-	name      string
-	line, col int
-}
-
-func originOf(pos diag.Pos) origin { panic("skeleton") }
 
 // Env is a set of filters, tests, globals and options. It caches what it compiles
 // and is safe for concurrent use once its first template was compiled.
@@ -22,13 +15,35 @@ type Env struct {
 	opts           Options
 	filters, tests map[string]*function
 	globals        map[string]any
+	methods        map[string]map[string]*function // by type name
+
+	mu       sync.RWMutex
+	cache    map[cacheKey]*code
+	previous map[cacheKey]*code // the cache before it was full
 }
 
-// New makes an Env with Jinja's own filters, tests and globals.
-func New(opts Options) *Env { panic("skeleton") }
+// cacheKey says what made a code. The loader and limits of Options do not change it.
+type cacheKey struct {
+	text       string
+	expression bool
+	syntax     Options
+}
 
-func (e *Env) template(at origin, text string, o *Options) (*Template, error) { panic("skeleton") }
-func (e *Env) expression(at origin, text string) (*Expression, error)         { panic("skeleton") }
+// cacheSize bounds each half of the cache.
+const cacheSize = 4096
+
+// New makes an Env with Jinja's own filters, tests and globals.
+func New(opts Options) *Env {
+	e := &Env{
+		opts: opts, filters: map[string]*function{}, tests: map[string]*function{}, globals: map[string]any{},
+		methods: map[string]map[string]*function{}, cache: map[cacheKey]*code{},
+	}
+	e.addFilters()
+	e.addTests()
+	e.addGlobals()
+	e.addMethods()
+	return e
+}
 
 // HasFilter reports whether there is a filter of that name.
 func (e *Env) HasFilter(name string) bool { return e.filters[name] != nil }
@@ -36,22 +51,105 @@ func (e *Env) HasFilter(name string) bool { return e.filters[name] != nil }
 // HasTest reports whether there is a test of that name.
 func (e *Env) HasTest(name string) bool { return e.tests[name] != nil }
 
+// HasGlobal reports whether there is a global of that name.
+func (e *Env) HasGlobal(name string) bool {
+	_, ok := e.globals[name]
+	return ok
+}
+
+func (e *Env) namesOf(kind string) []string {
+	set := e.filters
+	if kind == "test" {
+		set = e.tests
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+func (e *Env) compile(at origin, text string, o *Options, expression bool) (*code, error) {
+	key := cacheKey{text: text, expression: expression, syntax: *o}
+	key.syntax.Loader, key.syntax.MaxDepth, key.syntax.MaxOutput, key.syntax.MaxSteps = nil, 0, 0, 0
+	e.mu.RLock()
+	c := e.cache[key]
+	if c == nil {
+		c = e.previous[key]
+	}
+	e.mu.RUnlock()
+	if c != nil {
+		return c, nil
+	}
+	c, err := e.parse(text, o, expression)
+	if err != nil {
+		pos := 0
+		if s, ok := err.(*syntaxError); ok {
+			pos = s.pos
+		}
+		return nil, (*runtime)(nil).errorAt(place{code: c, at: at, pos: pos}, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.cache) >= cacheSize {
+		e.previous, e.cache = e.cache, make(map[cacheKey]*code, cacheSize/4)
+	}
+	e.cache[key] = c
+	return c, nil
+}
+
+func (e *Env) template(at origin, text string, o *Options) (*Template, error) {
+	c, err := e.compile(at, text, o, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{env: e, opts: o, code: c, at: at}, nil
+}
+
+func (e *Env) expression(at origin, text string) (*Expression, error) {
+	c, err := e.compile(at, text, &e.opts, true)
+	if err != nil {
+		return nil, err
+	}
+	return &Expression{env: e, code: c, at: at}, nil
+}
+
 // Render gives the text.
-func (t *Template) Render(ctx context.Context, s Scope) (string, error) { panic("skeleton") }
+func (t *Template) Render(ctx context.Context, s Scope) (string, error) {
+	rt := newRuntime(ctx, t.env, t.opts, s)
+	if err := rt.renderTemplate(t.code, t.at, s); err != nil {
+		return "", err
+	}
+	return string(rt.out.b), nil
+}
 
 // Native gives a native value: that of the expression when the template is one single
 // {{ expression }}, else the text, as ansible-core 2.19 does. With Options.Literals the text is then
-// read as a Python literal, if it is one.
-func (t *Template) Native(ctx context.Context, s Scope) (any, error) { panic("skeleton") }
+// read as a Python literal, if it is one. A template without any output gives nil.
+func (t *Template) Native(ctx context.Context, s Scope) (any, error) {
+	rt := newRuntime(ctx, t.env, t.opts, s)
+	rt.out.native = true
+	if err := rt.renderTemplate(t.code, t.at, s); err != nil {
+		return nil, err
+	}
+	return rt.nativeResult()
+}
 
 // Value evaluates the expression. An undefined result is an error.
-func (x *Expression) Value(ctx context.Context, s Scope) (any, error) { panic("skeleton") }
+func (x *Expression) Value(ctx context.Context, s Scope) (any, error) {
+	rt := newRuntime(ctx, x.env, &x.env.opts, s)
+	sp := newSpace(x.code, x.at, s)
+	f := newFrame(rt, sp, nil, x.code.slots)
+	v, err := x.code.expr.eval(f)
+	if err != nil {
+		return nil, f.fail(x.code.expr.at(), err)
+	}
+	v, err = rt.finalize(v)
+	return v, f.fail(x.code.expr.at(), err)
+}
 
 // Use is a name, filter or test that a template uses, and where.
 type Use struct {
 	Name string
 	Pos  diag.Pos
-	// Guarded uses may well be undefined: under default, is defined or is undefined.
+	// Guarded uses may well be undefined: names under default, is defined or is undefined, filters and
+	// tests under a condition.
 	Guarded bool
 }
 
@@ -61,26 +159,23 @@ type Uses struct {
 }
 
 // Uses lists the names that the template reads and does not set, its filters and its tests.
-func (t *Template) Uses() Uses { panic("skeleton") }
+func (t *Template) Uses() Uses { return t.code.uses(t.at) }
 
 // Uses lists the names, filters and tests of the expression.
-func (x *Expression) Uses() Uses { panic("skeleton") }
+func (x *Expression) Uses() Uses { return x.code.uses(x.at) }
 
-type runtime struct{}
-
-type function struct{ undefined bool }
-
-func newFunction(name, params string, fn Func, opts []FuncOption) *function { panic("skeleton") }
-func (rt *runtime) callNamed(set map[string]*function, kind, name string, v any, args []any, kw *value.Dict) (any, error) {
-	panic("skeleton")
+func (c *code) uses(at origin) Uses {
+	var u Uses
+	for _, n := range c.reads {
+		if len(n.refs) == 0 {
+			u.Names = append(u.Names, Use{n.name, place{c, at, n.pos}.position(), n.guarded})
+		}
+	}
+	for _, x := range c.filters {
+		u.Filters = append(u.Filters, Use{x.name, place{c, at, x.pos}.position(), x.guarded})
+	}
+	for _, x := range c.tests {
+		u.Tests = append(u.Tests, Use{x.name, place{c, at, x.pos}.position(), x.guarded})
+	}
+	return u
 }
-func (rt *runtime) call(fn any, args []any, kw *value.Dict) (any, error) { panic("skeleton") }
-func (rt *runtime) truth(v any) (bool, error)                            { panic("skeleton") }
-func (rt *runtime) str(v any) (string, error)                            { panic("skeleton") }
-func (rt *runtime) items(v any) ([]any, error)                           { panic("skeleton") }
-func (rt *runtime) getItem(v, key any) (any, error)                      { panic("skeleton") }
-
-type getter struct{}
-
-func newGetter(attribute any) (getter, error)      { panic("skeleton") }
-func (getter) get(rt *runtime, v any) (any, error) { panic("skeleton") }

@@ -57,12 +57,15 @@ type Options struct {
 
 // Template is a compiled template, safe for concurrent use.
 type Template struct {
+	env  *Env
+	opts *Options
 	code *code
 	at   origin
 }
 
 // Expression is a compiled expression without braces, as in when:.
 type Expression struct {
+	env  *Env
 	code *code
 	at   origin
 }

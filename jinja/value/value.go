@@ -10,7 +10,8 @@
 package value
 
 import (
-	"iter"
+	"context"
+	"math/big"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 )
@@ -48,125 +49,63 @@ func (l *List) Len() int { return len(l.Items) }
 // Append adds items at the end.
 func (l *List) Append(items ...any) { l.Items = append(l.Items, items...) }
 
-// Dict is Python's dict: it keeps the order of insertion, and its keys are
-// equal as in Python (1, 1.0 and True are one key).
-type Dict struct {
-	keys  []any
-	index map[any]int
-	vals  []any
+// Markup is text that is HTML already: escaping leaves it alone. Everywhere else it is a string.
+type Markup string
+
+// Mapping is a mapping whose entries are made when they are read, such as hostvars.
+// Templates read it like a dict.
+type Mapping interface {
+	Lookup(ctx context.Context, key any) (v any, found bool, err error)
+	Keys(ctx context.Context) ([]any, error)
+	// TypeName is Python's type(x).__name__.
+	TypeName() string
 }
 
-// NewDict makes a dict from key, value, key, value ….
-func NewDict(pairs ...any) *Dict {
-	d := &Dict{index: make(map[any]int, len(pairs)/2)}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		d.Set(pairs[i], pairs[i+1])
-	}
-	return d
+// Custom is what kinds of value made in other packages implement, so that this package can
+// print and judge them. A kind may also have Text() (string, error) for str() and
+// Equal(other any) (bool, error) for ==; without them Repr and identity serve.
+type Custom interface {
+	TypeName() string
+	Repr() (string, error)
+	Truth() (bool, error)
 }
 
-// Len gives the number of entries; a nil dict has none.
-func (d *Dict) Len() int {
-	if d == nil {
-		return 0
-	}
-	return len(d.keys)
-}
-
-// Get looks a key up; a nil dict has none.
-func (d *Dict) Get(key any) (any, bool) {
-	if d == nil {
-		return nil, false
-	}
-	i, ok := d.index[hashKey(key)]
-	if !ok {
-		return nil, false
-	}
-	return d.vals[i], true
-}
-
-// Str gives the entry of a key when it is a string, else "".
-func (d *Dict) Str(key string) string {
-	v, _ := d.Get(key)
-	s, _ := v.(string)
-	return s
-}
-
-// Set adds or replaces an entry; a replaced one keeps its place.
-func (d *Dict) Set(key, v any) {
-	h := hashKey(key)
-	if i, ok := d.index[h]; ok {
-		d.vals[i] = v
-		return
-	}
-	if d.index == nil {
-		d.index = make(map[any]int)
-	}
-	d.index[h] = len(d.keys)
-	d.keys = append(d.keys, key)
-	d.vals = append(d.vals, v)
-}
-
-// Delete removes an entry and reports whether there was one.
-func (d *Dict) Delete(key any) bool {
-	if d == nil {
-		return false
-	}
-	h := hashKey(key)
-	at, ok := d.index[h]
-	if !ok {
-		return false
-	}
-	delete(d.index, h)
-	d.keys = append(d.keys[:at:at], d.keys[at+1:]...)
-	d.vals = append(d.vals[:at:at], d.vals[at+1:]...)
-	for k, i := range d.index {
-		if i > at {
-			d.index[k] = i - 1
-		}
-	}
-	return true
-}
-
-// All iterates in the order of insertion.
-func (d *Dict) All() iter.Seq2[any, any] {
-	return func(yield func(any, any) bool) {
-		if d == nil {
-			return
-		}
-		for i, k := range d.keys {
-			if !yield(k, d.vals[i]) {
-				return
-			}
-		}
-	}
-}
-
-// Keys gives the keys in order.
-func (d *Dict) Keys() []any {
-	if d == nil {
-		return nil
-	}
-	return append([]any(nil), d.keys...)
-}
-
-// HashKey maps keys that Python holds equal (1, 1.0 and True) to one Go key.
-func HashKey(key any) any { return hashKey(key) }
-
-// hashKey maps keys that Python holds equal to one Go key.
-func hashKey(key any) any {
-	switch k := key.(type) {
+// TypeName is the name of v's type in Python: str, int, dict, NoneType ….
+func TypeName(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return "NoneType"
 	case bool:
-		if k {
-			return 1
-		}
-		return 0
+		return "bool"
+	case int, *big.Int:
+		return "int"
 	case float64:
-		if i := int(k); float64(i) == k {
-			return i
-		}
-		return k
-	default:
-		return key
+		return "float"
+	case string, *Template, *Sealed:
+		return "str"
+	case Markup:
+		return "Markup"
+	case Bytes:
+		return "bytes"
+	case *List:
+		return "list"
+	case *Dict:
+		return "dict"
+	case Tuple:
+		return "tuple"
+	case interface{ TypeName() string }:
+		return x.TypeName()
 	}
+	return "object"
+}
+
+// AsString gives the text of a string or Markup.
+func AsString(v any) (string, bool) {
+	switch x := v.(type) {
+	case string:
+		return x, true
+	case Markup:
+		return string(x), true
+	}
+	return "", false
 }

@@ -1,0 +1,203 @@
+package jinja
+
+import (
+	"github.com/hostlerhq/hostler/jinja/value"
+)
+
+// rangeValue is Python's range object.
+type rangeValue struct{ start, stop, step int }
+
+func (r rangeValue) length() int {
+	if r.step > 0 {
+		return max(0, (r.stop-r.start+r.step-1)/r.step)
+	}
+	return max(0, (r.start-r.stop-r.step-1)/-r.step)
+}
+
+// TypeName implements value.Custom.
+func (r rangeValue) TypeName() string { return "range" }
+
+// Repr implements value.Custom.
+func (r rangeValue) Repr() (string, error) {
+	t := value.Tuple{r.start, r.stop}
+	if r.step != 1 {
+		t = append(t, r.step)
+	}
+	s, err := value.Repr(t)
+	return "range" + s, err
+}
+
+// Truth implements value.Custom.
+func (r rangeValue) Truth() (bool, error) { return r.length() > 0, nil }
+
+// dictView is what keys(), values() and items() of a dict give.
+type dictView struct {
+	d    *value.Dict
+	kind string // keys, values or items
+}
+
+func (v *dictView) items() []any {
+	switch v.kind {
+	case "keys":
+		return v.d.Keys()
+	case "values":
+		return v.d.Values()
+	}
+	out := make([]any, 0, v.d.Len())
+	for k, item := range v.d.All() {
+		out = append(out, value.Tuple{k, item})
+	}
+	return out
+}
+
+// TypeName implements value.Custom.
+func (v *dictView) TypeName() string { return "dict_" + v.kind }
+
+// Repr implements value.Custom.
+func (v *dictView) Repr() (string, error) {
+	s, err := value.Repr(&value.List{Items: v.items()})
+	return "dict_" + v.kind + "(" + s + ")", err
+}
+
+// Truth implements value.Custom.
+func (v *dictView) Truth() (bool, error) { return v.d.Len() > 0, nil }
+
+// Equal compares keys and items as sets; values only with themselves.
+func (v *dictView) Equal(other any) (bool, error) {
+	w, ok := other.(*dictView)
+	if !ok || v.kind != w.kind || v.kind == "values" {
+		return ok && v == w, nil
+	}
+	if v.kind == "items" {
+		return value.Equal(v.d, w.d)
+	}
+	if v.d.Len() != w.d.Len() {
+		return false, nil
+	}
+	for k := range v.d.All() {
+		if _, found := w.d.Get(k); !found {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// namespace is what namespace() makes: attributes that {% set ns.x %} changes.
+type namespace struct{ d *value.Dict }
+
+func (n *namespace) attr(_ *runtime, name string) (any, bool, error) {
+	v, found := n.d.Get(name)
+	return v, found, nil
+}
+
+// TypeName implements value.Custom.
+func (n *namespace) TypeName() string { return "Namespace" }
+
+// Repr implements value.Custom.
+func (n *namespace) Repr() (string, error) {
+	s, err := value.Repr(n.d)
+	return "<Namespace " + s + ">", err
+}
+
+// Truth implements value.Custom.
+func (n *namespace) Truth() (bool, error) { return true, nil }
+
+// cycler is what cycler() makes.
+type cycler struct {
+	items []any
+	at    int
+}
+
+func (c *cycler) attr(_ *runtime, name string) (any, bool, error) {
+	switch name {
+	case "current":
+		return c.items[c.at], true, nil
+	case "next":
+		return method("next", func() (any, error) {
+			v := c.items[c.at]
+			c.at = (c.at + 1) % len(c.items)
+			return v, nil
+		}), true, nil
+	case "reset":
+		return method("reset", func() (any, error) {
+			c.at = 0
+			return nil, nil
+		}), true, nil
+	}
+	return nil, false, nil
+}
+
+// method makes a callable value without parameters.
+func method(name string, do func() (any, error)) *function {
+	return &function{name: name, fn: func(*Call) (any, error) { return do() }}
+}
+
+// TypeName implements value.Custom.
+func (c *cycler) TypeName() string { return "Cycler" }
+
+// Repr implements value.Custom.
+func (c *cycler) Repr() (string, error) { return "<Cycler object>", nil }
+
+// Truth implements value.Custom.
+func (c *cycler) Truth() (bool, error) { return true, nil }
+
+// joiner is what joiner() makes: nothing the first time it is called, then its separator.
+type joiner struct {
+	sep  any
+	used bool
+}
+
+func (j *joiner) call(_ *frame, _ int, g given) (any, error) {
+	if len(g.pos)+len(g.names) > 0 {
+		return nil, value.Errorf(value.TypeError, "a joiner takes no arguments")
+	}
+	if !j.used {
+		j.used = true
+		return "", nil
+	}
+	return j.sep, nil
+}
+
+// TypeName implements value.Custom.
+func (j *joiner) TypeName() string { return "Joiner" }
+
+// Repr implements value.Custom.
+func (j *joiner) Repr() (string, error) { return "<Joiner object>", nil }
+
+// Truth implements value.Custom.
+func (j *joiner) Truth() (bool, error) { return true, nil }
+
+// groupTuple is an item of what groupby gives: a tuple whose parts also have names.
+type groupTuple struct {
+	grouper any
+	list    *value.List
+}
+
+func (g *groupTuple) tuple() value.Tuple { return value.Tuple{g.grouper, g.list} }
+
+func (g *groupTuple) attr(_ *runtime, name string) (any, bool, error) {
+	switch name {
+	case "grouper":
+		return g.grouper, true, nil
+	case "list":
+		return g.list, true, nil
+	}
+	return nil, false, nil
+}
+
+// TypeName implements value.Custom.
+func (g *groupTuple) TypeName() string { return "_GroupTuple" }
+
+// Repr implements value.Custom.
+func (g *groupTuple) Repr() (string, error) { return value.Repr(g.tuple()) }
+
+// Truth implements value.Custom.
+func (g *groupTuple) Truth() (bool, error) { return true, nil }
+
+// Equal compares as a tuple.
+func (g *groupTuple) Equal(other any) (bool, error) {
+	if o, ok := other.(*groupTuple); ok {
+		other = o.tuple()
+	}
+	return value.Equal(g.tuple(), other)
+}

@@ -1,0 +1,298 @@
+package jinja
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/hostlerhq/hostler/jinja/value"
+)
+
+// runtime is one rendering.
+type runtime struct {
+	ctx   context.Context
+	env   *Env
+	opts  *Options
+	scope Scope
+	out   output
+	chain []step
+	loops int // loop steps so far
+	depth int
+	// special is set once a value was made that must not leave the template as it is.
+	special    bool
+	autoescape bool
+	captured   any   // the text a filter block or set block is about
+	stack      []any // arguments of the calls under way
+	calls      []*Call
+	inUse      int // of calls
+	maxOutput  int
+}
+
+// step is a macro call, include or the like that is under way.
+type step struct {
+	what string
+	from place
+}
+
+const (
+	defaultMaxOutput = 64 << 20
+	defaultMaxSteps  = 10_000_000
+	defaultMaxDepth  = 200
+)
+
+func newRuntime(ctx context.Context, e *Env, o *Options, s Scope) *runtime {
+	rt := &runtime{ctx: ctx, env: e, opts: o, scope: s, maxOutput: cmp.Or(o.MaxOutput, defaultMaxOutput)}
+	rt.out.rt = rt
+	return rt
+}
+
+// enter begins a macro call, include or block.
+func (rt *runtime) enter(what string, from place) error {
+	if len(rt.chain) >= cmp.Or(rt.opts.MaxDepth, defaultMaxDepth) {
+		return value.Errorf(value.RecursionError, "%s: more than %d calls deep", what, len(rt.chain))
+	}
+	if err := rt.ctx.Err(); err != nil {
+		return err
+	}
+	rt.chain = append(rt.chain, step{what, from})
+	return nil
+}
+
+func (rt *runtime) leave() { rt.chain = rt.chain[:len(rt.chain)-1] }
+
+// looped counts a step of a loop.
+func (rt *runtime) looped() error {
+	rt.loops++
+	if rt.loops&255 == 0 {
+		if err := rt.ctx.Err(); err != nil {
+			return err
+		}
+		if rt.loops > cmp.Or(rt.opts.MaxSteps, defaultMaxSteps) {
+			return value.Errorf(value.LimitError, "more than %d loop steps", rt.loops-1)
+		}
+	}
+	return nil
+}
+
+// candidates are the names that something missing may have been meant to be.
+func (rt *runtime) candidates(owner any) []string {
+	var names []string
+	switch o := owner.(type) {
+	case *value.Dict:
+		for _, k := range o.Keys() {
+			if s, ok := k.(string); ok {
+				names = append(names, s)
+			}
+		}
+	case *module:
+		names = o.names()
+	case nil:
+		if n, ok := rt.scope.(interface{ Names() []string }); ok {
+			names = n.Names()
+		}
+	}
+	return names
+}
+
+// output gathers what a template prints: text, or in native mode values.
+type output struct {
+	rt     *runtime
+	b      []byte
+	native bool
+	parts  []any
+}
+
+func (o *output) text(s string) error {
+	if o.native {
+		o.parts = append(o.parts, s)
+		return nil
+	}
+	if len(o.b)+len(s) > o.rt.maxOutput {
+		return o.rt.tooBig()
+	}
+	o.b = append(o.b, s...)
+	return nil
+}
+
+func (rt *runtime) tooBig() error {
+	return value.Errorf(value.LimitError, "output grows past %d bytes", rt.maxOutput)
+}
+
+func (o *output) value(v any) error {
+	if o.rt.autoescape {
+		m, err := o.rt.escape(v)
+		if err != nil {
+			return err
+		}
+		v = m
+	}
+	if o.native {
+		if u, ok := v.(*Undefined); ok && !u.lenient() {
+			return u.Use()
+		}
+		o.parts = append(o.parts, v)
+		return nil
+	}
+	if v == nil && o.rt.opts.NoneEmpty {
+		return nil
+	}
+	b, err := value.AppendStr(o.b, v, o.rt.maxOutput)
+	if err != nil {
+		return err
+	}
+	if len(b) > o.rt.maxOutput {
+		return o.rt.tooBig()
+	}
+	o.b = b
+	return nil
+}
+
+// capture gives the text that do prints.
+func (rt *runtime) capture(do func() error) (any, error) {
+	native, mark := rt.out.native, len(rt.out.b)
+	rt.out.native = false
+	err := do()
+	rt.out.native = native
+	if err != nil {
+		return nil, err
+	}
+	s := string(rt.out.b[mark:])
+	rt.out.b = rt.out.b[:mark]
+	if rt.autoescape {
+		return Markup(s), nil
+	}
+	return s, nil
+}
+
+// nativeResult makes one value of the parts printed.
+func (rt *runtime) nativeResult() (any, error) {
+	parts := rt.out.parts
+	var v any
+	switch len(parts) {
+	case 0:
+		return nil, nil
+	case 1:
+		v = parts[0]
+	default:
+		rt.out.native, rt.out.parts = false, nil
+		for _, p := range parts {
+			if p == nil {
+				if !rt.opts.NoneEmpty {
+					rt.out.b = append(rt.out.b, "None"...)
+				}
+				continue
+			}
+			if err := rt.out.value(p); err != nil {
+				return nil, err
+			}
+		}
+		v = string(rt.out.b)
+	}
+	if s, ok := v.(string); ok && rt.opts.Literals {
+		if lit, ok := value.ParseLiteral(s, false); ok {
+			return lit, nil
+		}
+	}
+	return rt.finalize(v)
+}
+
+// finalize makes a value fit to leave the template: undefined values in it are errors, views and
+// ranges become lists.
+func (rt *runtime) finalize(v any) (any, error) {
+	if u, ok := v.(*Undefined); ok {
+		if u.lenient() {
+			return nil, nil
+		}
+		return nil, u.Use()
+	}
+	if m, ok := v.(Markup); ok {
+		return string(m), nil
+	}
+	if !rt.special {
+		return v, nil
+	}
+	return rt.finalizeDeep(v, 0)
+}
+
+func (rt *runtime) finalizeDeep(v any, depth int) (any, error) {
+	if depth > 500 {
+		return nil, value.Errorf(value.RecursionError, "the value contains itself or nests too deeply")
+	}
+	switch x := v.(type) {
+	case *Undefined:
+		if x.lenient() {
+			return nil, nil
+		}
+		return nil, x.Use()
+	case Markup:
+		return string(x), nil
+	case *value.List:
+		items, changed, err := rt.finalizeItems(x.Items, depth)
+		if changed {
+			return &value.List{Items: items}, err
+		}
+		return v, err
+	case value.Tuple:
+		items, _, err := rt.finalizeItems(x, depth)
+		return value.Tuple(items), err
+	case *value.Dict:
+		var out *value.Dict
+		for k, item := range x.All() {
+			w, err := rt.finalizeDeep(item, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			if out == nil && !same(w, item) {
+				out = x.Copy()
+			}
+			if out != nil {
+				out.Set(k, w)
+			}
+		}
+		if out != nil {
+			return out, nil
+		}
+	case *dictView, rangeValue:
+		items, err := rt.items(v)
+		if err != nil {
+			return nil, err
+		}
+		return rt.finalizeDeep(&value.List{Items: items}, depth+1)
+	}
+	return v, nil
+}
+
+func (rt *runtime) finalizeItems(items []any, depth int) ([]any, bool, error) {
+	out := items
+	changed := false
+	for i, item := range items {
+		w, err := rt.finalizeDeep(item, depth+1)
+		if err != nil {
+			return nil, false, err
+		}
+		if !changed && !same(w, item) {
+			changed = true
+			out = append([]any(nil), items...)
+		}
+		if changed {
+			out[i] = w
+		}
+	}
+	return out, changed, nil
+}
+
+// same is identity for values that finalizeDeep may replace.
+func same(a, b any) bool {
+	switch x := a.(type) {
+	case *value.List:
+		y, ok := b.(*value.List)
+		return ok && x == y
+	case *value.Dict:
+		y, ok := b.(*value.Dict)
+		return ok && x == y
+	}
+	switch b.(type) {
+	case *Undefined, Markup, *dictView, rangeValue, *value.List, *value.Dict:
+		return false
+	}
+	return true
+}
