@@ -91,7 +91,11 @@ func jsonOptions(c *jinja.Call, o value.JSONOptions) (value.JSONOptions, error) 
 			if err != nil {
 				return o, err
 			}
-			o.Compact = len(pair) == 2 && pair[0] == "," && pair[1] == ":"
+			if len(pair) != 2 {
+				return o, value.Errorf(value.ValueError, "separators must be two texts")
+			}
+			o.ItemSep, _ = value.AsString(pair[0])
+			o.KeySep, _ = value.AsString(pair[1])
 		case "vault_to_text", "preprocess_unsafe", "default", "skipkeys", "allow_nan":
 		default:
 			return o, value.Errorf(value.TypeError, "unexpected keyword argument '%v'", k)

@@ -49,7 +49,7 @@ func Register(env *jinja.Env) {
 
 // volatile tells the scope that what is being rendered differs from time to time.
 func volatile(c *jinja.Call) {
-	if s, ok := c.Scope.(interface{ Volatile() }); ok {
+	if s, ok := c.Caller().(interface{ Volatile() }); ok {
 		s.Volatile()
 	}
 }

@@ -41,6 +41,9 @@ func (c *Call) Scope() Scope {
 	return c.f.scopeAt(c.block)
 }
 
+// Caller is the Scope that was given to Render, Native or Value.
+func (c *Call) Caller() Scope { return c.rt.scope }
+
 // Given reports whether the call gave parameter i itself, rather than its default.
 func (c *Call) Given(i int) bool { return c.given&(1<<i) != 0 }
 

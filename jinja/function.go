@@ -37,7 +37,7 @@ func newFunction(name, params string, fn Func, opts []FuncOption) *function {
 			name, def, hasDefault := strings.Cut(p, "=")
 			q := param{name: strings.TrimSpace(name), must: !hasDefault}
 			if hasDefault {
-				v, ok := value.ParseLiteral(strings.TrimSpace(def), false)
+				v, ok := value.ParseLiteral(strings.TrimSpace(def))
 				if !ok {
 					panic("jinja: signature " + params + ": the default of " + q.name + " is no literal")
 				}

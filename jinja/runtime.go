@@ -188,7 +188,7 @@ func (rt *runtime) nativeResult() (any, error) {
 		v = string(rt.out.b)
 	}
 	if s, ok := v.(string); ok && rt.opts.Literals {
-		if lit, ok := value.ParseLiteral(s, false); ok {
+		if lit, ok := value.ParseLiteral(s); ok {
 			return lit, nil
 		}
 	}

@@ -183,7 +183,7 @@ func asList(v any) (*value.List, bool) {
 
 func shownValue(v any) string {
 	if u, ok := v.(*jinja.Undefined); ok {
-		return u.Text
+		return u.Reason
 	}
 	s, err := value.Str(v)
 	if err != nil {

@@ -145,7 +145,7 @@ func (s *Scope) legacy(ctx context.Context, compiled *jinja.Template, t *value.T
 		return nil, err
 	}
 	if strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{") || text == "True" || text == "False" {
-		if v, ok := value.ParseLiteral(text); ok {
+		if v, ok := value.ParseLooseLiteral(text); ok {
 			return v, nil
 		}
 	}

@@ -10,6 +10,10 @@ import (
 // composite is the hash key of what Go cannot compare: tuples, bytes and big integers.
 type composite string
 
+// HashKey maps keys that Python holds equal (1, 1.0 and True; tuples of equal items) to one
+// comparable Go value.
+func HashKey(key any) any { return hashKey(key) }
+
 // hashKey maps keys that Python holds equal to one comparable Go value.
 func hashKey(key any) any {
 	switch k := key.(type) {

@@ -8,9 +8,14 @@ import (
 )
 
 // ParseLiteral is Python's ast.literal_eval: numbers, strings, bytes, tuples, lists, dicts, True, False and
-// None. With json also true, false and null, as Ansible reads text that looks like a
-// list or dict. False when text is no literal. Sets and complex numbers are none here.
-func ParseLiteral(text string, json bool) (any, bool) {
+// None. False when text is no literal. Sets and complex numbers are none here.
+func ParseLiteral(text string) (any, bool) { return parseLiteral(text, false) }
+
+// ParseLooseLiteral is ParseLiteral with JSON's true, false and null too, as Ansible reads text that
+// looks like a list or dict.
+func ParseLooseLiteral(text string) (any, bool) { return parseLiteral(text, true) }
+
+func parseLiteral(text string, json bool) (any, bool) {
 	if text == "" || text[0] == ' ' || text[0] == '\t' {
 		return nil, false
 	}
