@@ -31,7 +31,7 @@ func wantsTerminal(said string) bool {
 const bridgeScript = `umask 077
 mkdir -m 711 -- "$2" || exit
 o= e=
-trap 'rm -rf -- "$2"; kill $o $e' EXIT
+trap 'rm -rf -- "$2"; [ -z "$o" ] || kill $o $e 2>/dev/null' EXIT
 trap 'exit 1' HUP INT TERM
 mkfifo -m 666 -- "$1.i" "$1.o" "$1.e" || exit
 cat <"$1.o" & o=$!

@@ -251,6 +251,9 @@ func (w *worker) interrupt(ctx context.Context, ended <-chan struct{}, kill kill
 			if err != nil {
 				break
 			}
+			if w.once {
+				_ = w.sess.stdin().Close() // whoever started to read just now sees the end
+			}
 			select {
 			case <-ended:
 				return
