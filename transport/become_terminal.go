@@ -38,11 +38,12 @@ cat <"$1.o" & o=$!
 cat <"$1.e" >&2 & e=$!
 printf "$3R;" >&2
 IFS= read -r go || exit
+(sleep 20; [ -d "$2" ] && { rm -rf -- "$2"; kill "$$"; }) >/dev/null 2>&1 </dev/null & # the other end never came
 exec 5>"$1.i"
 rm -rf -- "$2"
 cat >&5
 exec 5>&-
-wait
+wait "$o" "$e"
 o= e=`
 
 // escalateOnTerminal is escalate with a terminal for the tool's questions.
