@@ -103,15 +103,11 @@ func (p *Pool) connect(ctx context.Context, s *sshSettings, e Endpoint, auth *au
 	if err != nil {
 		return nil, timeoutOr(ctx, timed, "connect", s, err)
 	}
-	l, err := p.handshake(ctx, s, raw, auth)
+	l, err := p.handshake(ctx, s, raw, auth, release)
 	if err != nil {
 		_ = raw.Close()
 		release()
 		return nil, err
-	}
-	l.release = release
-	if s.forwardAgent && s.identityAgent != "" {
-		l.agent = func() (net.Conn, error) { return dialAgent(context.WithoutCancel(ctx), s.identityAgent) }
 	}
 	return l, nil
 }
@@ -186,8 +182,8 @@ func dialError(s *sshSettings, err error) error {
 var errDropped = errors.New("the server closed the connection before it said anything")
 
 // handshake exchanges keys, checks the host's and logs in, within ConnectTimeout but for the time that
-// it waits for its turn.
-func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth *authenticator) (*sshLink, error) {
+// it waits for its turn. The link calls release when it ends.
+func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth *authenticator, release func()) (*sshLink, error) {
 	select {
 	case p.handshakes <- struct{}{}:
 		defer func() { <-p.handshakes }()
@@ -229,6 +225,10 @@ func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth
 		return nil, handshakeError(ctx, timed, s, wire, check, auth, loggingIn, err)
 	}
 	l := newSSHLink(conn, wire)
+	l.release = release
+	if s.forwardAgent && s.identityAgent != "" {
+		l.agent = func() (net.Conn, error) { return dialAgent(context.WithoutCancel(ctx), s.identityAgent) }
+	}
 	l.keepalive(s.aliveInterval, s.aliveCount)
 	go l.serve(chans, reqs)
 	p.log(s.name, fmt.Sprintf("connected to %s as %s", s.address(), s.user))
