@@ -46,6 +46,7 @@ func runCases() []runCase {
 		{name: "handlers_fail", code: 2},
 		{name: "delegate"},
 		{name: "includes"},
+		{name: "includefail", code: 2},
 		{name: "roles"},
 		{name: "fatal", code: 2},
 		{name: "maxfail", code: 2},
@@ -104,7 +105,7 @@ func ansiblePlaybook(t *testing.T, dir, file string, args []string) (string, int
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "ansible-playbook", append([]string{"-i", filepath.Join(dir, "hosts"), file}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", "ANSIBLE_CONFIG=/dev/null", "ANSIBLE_FORKS=1")
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"), "ANSIBLE_FORKS=1")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -171,7 +172,9 @@ func masked(s string) string {
 		{`"(delta|start|end)": "[^"]*"`, `"$1": "TIME"`},
 		{`("msg": ")(Failed to connect to the host via ssh)[^"]*"`, `$1$2"`},
 		{`("msg": "The (task includes an option with an undefined variable|conditional check '[^']*' failed))[^"]*"`, `$1"`},
-		{`"reason": "Could not find or access[^"]*"`, `"reason": "NOT FOUND"`},
+		{`Using \S+ as config file\n`, ""},
+		{`"VARIABLE IS NOT DEFINED!: [^"]*"`, `"VARIABLE IS NOT DEFINED!: WHY"`},
+		{`"reason": "Could not find or access.*"}`, `"reason": "NOT FOUND"}`},
 	} {
 		s = regexp.MustCompile(r.from).ReplaceAllString(s, r.to)
 	}

@@ -145,7 +145,7 @@ func putOutcome(d *value.Dict, o *run.Outcome) {
 		put(d, "delegated_to", o.Delegated)
 	}
 	if o.HasItem {
-		put(d, "item", itemLabelValue(o))
+		put(d, "item", o.Item)
 	}
 	put(d, "ignored", o.Ignored, "start", o.Start.UTC().Format(time.RFC3339Nano), "seconds", o.Duration.Seconds(), "result", o.Result)
 	if len(o.Diffs) > 0 {
@@ -156,13 +156,6 @@ func putOutcome(d *value.Dict, o *run.Outcome) {
 		}
 		put(d, "diff", l)
 	}
-}
-
-func itemLabelValue(o *run.Outcome) any {
-	if o.Censored {
-		return "(censored due to no_log)"
-	}
-	return o.Item
 }
 
 func putStats(d *value.Dict, e run.StatsFinished) {

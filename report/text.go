@@ -130,12 +130,8 @@ func label(o *run.Outcome) string {
 	return l
 }
 
-func itemLabel(o *run.Outcome) string {
-	if o.Censored {
-		return "(censored due to no_log)"
-	}
-	return text(o.Item)
-}
+// itemLabel is None for an item that no_log hides, as in Ansible.
+func itemLabel(o *run.Outcome) string { return text(o.Item) }
 
 // tail is the result after a status line, where it is to be seen.
 func (d *display) tail(o *run.Outcome, above int) string {
@@ -279,6 +275,7 @@ func (t *Text) skipped(e *run.HostFinished) {
 func (t *Text) fine(e *run.HostFinished) {
 	o := &e.Outcome
 	if o.Task.Include {
+		t.head(o.Task)
 		return
 	}
 	if !e.Items {

@@ -34,7 +34,7 @@ func (j *job) connect(ctx context.Context, s *vars.Scope, k *settings) (transpor
 	}
 	address := ""
 	if h != j.h.hostVars {
-		address = e.Host
+		address = c.text(ctx, "ansible_host")
 	}
 	conn, err := j.b.r.o.Pool.Open(ctx, e, b)
 	return conn, address, err

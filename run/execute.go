@@ -193,6 +193,9 @@ func (j *job) act(ctx context.Context, s *vars.Scope, k *settings) *result {
 func (j *job) judge(ctx context.Context, s *vars.Scope, r *result) *vars.Scope {
 	t := j.w.task
 	r.finish()
+	if _, ok := r.data.Get("failed"); !ok {
+		r.data.Set("failed", r.failed)
+	}
 	if len(t.ChangedWhen) == 0 && len(t.FailedWhen) == 0 && len(t.Until) == 0 {
 		return s
 	}

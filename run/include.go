@@ -50,10 +50,8 @@ func (j *job) include(ctx context.Context, s *vars.Scope) *result {
 	}
 	path, err := j.b.r.o.Loader.FindTasks(name, t)
 	if err != nil {
-		f := failure(fmt.Sprintf("Could not find or access '%s' on the Ansible Controller.", name))
-		f.data = value.NewDict("failed", true, "reason", message(err))
-		f.ignoreErrors = r.ignoreErrors
-		return f
+		inc.file, inc.err = name, fmt.Errorf("Could not find or access '%s' on the Ansible Controller: %s", name, message(err)) //nolint:staticcheck // Ansible's words
+		return r
 	}
 	inc.file = path
 	return r
@@ -107,7 +105,12 @@ func (b *batch) includes(ctx context.Context, outcomes []*outcome) {
 	}
 	lists := make(map[*hostState][]node)
 	for i, g := range groups {
-		nodes, handlers, err := b.take(ctx, g)
+		var nodes []node
+		var handlers []*handler
+		err := g.inc.err
+		if err == nil {
+			nodes, handlers, err = b.take(ctx, g)
+		}
 		if err != nil {
 			b.includeFailed(g, err)
 			continue
@@ -286,7 +289,7 @@ func (b *batch) choice(ctx context.Context) func(*playbook.Task) bool {
 // includeFailed fails the hosts whose inclusion cannot be loaded.
 func (b *batch) includeFailed(g *group, err error) {
 	for _, h := range g.hosts {
-		r := &result{failed: true, data: value.NewDict("failed", true, "changed", false, "reason", err.Error())}
+		r := &result{failed: true, data: value.NewDict("failed", true, "reason", err.Error())}
 		st := b.r.stat(h.name)
 		st.Failed++
 		b.r.events.emit(HostFinished{Outcome: outcomeEvent(h, g.w, r)})

@@ -65,6 +65,9 @@ func (j *job) keywords(ctx context.Context, s *vars.Scope) (*settings, error) {
 		return nil, err
 	}
 	if k.args, err = j.arguments(ctx, s); err != nil {
+		if isUndefined(err) {
+			err = fmt.Errorf("The task includes an option with an undefined variable. The error was: %w", err) //nolint:staticcheck // Ansible's words, which people search for
+		}
 		return nil, err
 	}
 	return k, nil

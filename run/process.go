@@ -30,21 +30,9 @@ func (b *batch) process(o *outcome) {
 		b.succeeded(o, st)
 	}
 	b.register(o)
-	e := HostFinished{Outcome: outcomeEvent(h, w, r), Rescued: rescued, Items: o.looped && !r.noItems}
+	e := HostFinished{Outcome: outcomeEvent(h, w, r), Rescued: rescued, Items: o.looped && !r.noItems && !r.noLog}
 	e.Start, e.Duration = o.start, o.duration
-	if r.inclusion == nil && !o.includes() {
-		b.r.events.emit(e)
-	}
-}
-
-// includes reports whether any item asks for an inclusion; their result lines are those of what is included.
-func (o *outcome) includes() bool {
-	for _, r := range o.items {
-		if r.inclusion != nil {
-			return !o.res.failed
-		}
-	}
-	return false
+	b.r.events.emit(e)
 }
 
 func (b *batch) unreachable(o *outcome, st *HostStats) {

@@ -56,13 +56,10 @@ func failure(msg string) *result {
 	return &result{failed: true, data: value.NewDict("failed", true, "msg", msg)}
 }
 
-// finish sets the keys that every result has.
+// finish sets the key that every result has.
 func (r *result) finish() {
 	if _, ok := r.data.Get("changed"); !ok {
 		r.data.Set("changed", r.changed)
-	}
-	if _, ok := r.data.Get("failed"); !ok && !r.skipped && !r.unreachable {
-		r.data.Set("failed", r.failed)
 	}
 }
 
@@ -152,9 +149,7 @@ func outcomeEvent(h *hostState, w *work, r *result) Outcome {
 			o.Result.Set(key, v)
 		}
 	}
-	if r.hasItem {
-		o.Item = "(censored due to no_log)"
-	}
+	o.Item = nil
 	return o
 }
 
