@@ -27,6 +27,7 @@ type authenticator struct {
 	password secret.Text
 	ring     *keyRing
 	prompt   promptFunc
+	asking   func() (answered func()) // stops the clock of the connection being made
 
 	keys      []candidate
 	next      int
@@ -113,7 +114,11 @@ func (a *authenticator) addFile(path string, named bool, fromAgent func(ssh.Publ
 		}
 		return
 	}
-	var signer ssh.MultiAlgorithmSigner = lazySigner{a.ctx, key, func(err error) { a.skipped = append(a.skipped, err.Error()) }}
+	var signer ssh.MultiAlgorithmSigner = lazySigner{
+		ctx: a.ctx, key: key,
+		failed: func(err error) { a.skipped = append(a.skipped, err.Error()) },
+		asking: func() func() { return a.asking() },
+	}
 	if s, ok := fromAgent(key.public).(ssh.AlgorithmSigner); ok {
 		signer = multi{s}
 	} else if _, isPublic := key.public.(*ssh.Certificate); isPublic {
@@ -211,7 +216,9 @@ func (a *authenticator) answer() ssh.KeyboardInteractiveChallenge {
 			if text != "" {
 				text += "\n"
 			}
+			answered := a.asking()
 			answer, err := a.prompt(a.ctx, fmt.Sprintf("%s(%s@%s) %s", text, a.s.user, a.s.name, question), echos[i])
+			answered()
 			if err != nil {
 				return nil, err
 			}

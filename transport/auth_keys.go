@@ -144,7 +144,8 @@ func (k *keyFile) open(ctx context.Context) (ssh.AlgorithmSigner, error) {
 type lazySigner struct {
 	ctx    context.Context // of the connection being made: Sign has none of its own
 	key    *keyFile
-	failed func(error) // told when the key cannot be opened
+	failed func(error)              // told when the key cannot be opened
+	asking func() (answered func()) // stops the connect timeout while the user may type
 }
 
 func (s lazySigner) PublicKey() ssh.PublicKey { return s.key.public }
@@ -154,7 +155,9 @@ func (s lazySigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 }
 
 func (s lazySigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	answered := s.asking()
 	signer, err := s.key.open(s.ctx)
+	answered()
 	if err != nil {
 		s.failed(err)
 		return nil, err

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
-
-	"github.com/hostlerhq/hostler/internal/secret"
 )
 
 const (
@@ -202,7 +200,10 @@ func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth
 	if err != nil {
 		return nil, &UnreachableError{Op: "handshake", Err: err}
 	}
-	auth.prompt = askOutsideClock(p.opts.Prompt, clock, s.connectTimeout)
+	auth.asking = func() func() {
+		clock.Stop()
+		return func() { clock.Reset(s.connectTimeout) }
+	}
 	wire := watch(raw)
 	loggingIn := false
 	config := &ssh.ClientConfig{
@@ -233,18 +234,6 @@ func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth
 	go l.serve(chans, reqs)
 	p.log(s.name, fmt.Sprintf("connected to %s as %s", s.address(), s.user))
 	return l, nil
-}
-
-// askOutsideClock stops the connect timeout while the user types.
-func askOutsideClock(prompt promptFunc, clock *time.Timer, d time.Duration) promptFunc {
-	if prompt == nil {
-		return nil
-	}
-	return func(ctx context.Context, question string, echo bool) (answer secret.Text, err error) {
-		clock.Stop()
-		defer clock.Reset(d)
-		return prompt(ctx, question, echo)
-	}
 }
 
 // safeAlgorithms is what x/crypto holds to be safe, without SHA-1; its first key exchange is mlkem768x25519.
