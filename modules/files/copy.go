@@ -96,6 +96,8 @@ func (a CopyArgs) Check() error {
 type CopyResult struct {
 	// Dest is the file or folder that was seen to.
 	Dest string `json:"dest,omitempty"`
+	// Path is the file again when nothing was written.
+	Path string `json:"path,omitempty"`
 	// Src is where the content came from.
 	Src string `json:"src,omitempty"`
 	// Checksum is the SHA-1 of the file.
@@ -167,6 +169,8 @@ func (d *deployment) copyResult(ctx context.Context, h *modules.Host) (CopyResul
 			sum := md5.Sum(d.content)
 			r.MD5Sum = hex.EncodeToString(sum[:])
 		}
+	} else {
+		r.Path = r.Dest
 	}
 	if o.after.at.uid < 0 || o.after.at.gid < 0 {
 		// Check mode: whose a new file would be is not known.

@@ -172,6 +172,13 @@ func TestCopyRefuses(t *testing.T) {
 				t.Errorf("%s: failed %v, %q; want %q", what, r.Failed, r.Msg, one.msg)
 			}
 		}
+		want(t, "touch in no folder", run(t, c, opts, File, "path", host+"/no/x", "state", "touch"), "failed", true)
+		opts.Check = true
+		for _, r := range []modules.Result{
+			run(t, c, opts, File, "path", host+"/no/x", "state", "touch"), run(t, c, opts, Copy, "dest", host+"/no/x", "content", "x"),
+		} {
+			want(t, "a folder still to be made, in check mode", r, "failed", nil, "changed", true)
+		}
 		if got := snapshot(t, host); !strings.Contains(got, "f old\n") || strings.Count(got, "\n") != 3 {
 			t.Errorf("refusals changed the host:\n%s", got)
 		}

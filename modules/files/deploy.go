@@ -37,6 +37,8 @@ type deployment struct {
 	follow     bool
 	validate   string
 	folderMode modules.FileMode
+	// planning: check mode. A folder that is missing may be what an earlier task would make.
+	planning bool
 }
 
 // inCommand is up to which size content travels with the command that writes it.
@@ -147,7 +149,7 @@ func (d *deployment) refuse(t target) error {
 		return fmt.Errorf("%s is no regular file: it is not replaced", t.at.path)
 	case t.blocked != "":
 		return fmt.Errorf("destination %s: %s is not a directory", t.at.path, t.blocked)
-	case len(t.missing) > 0 && !t.slash:
+	case len(t.missing) > 0 && !t.slash && !d.planning:
 		return fmt.Errorf("destination directory %s does not exist", path.Dir(t.at.path))
 	case t.ids.err != nil && t.at.exists:
 		return t.ids.err
@@ -172,6 +174,9 @@ func (d *deployment) plan(t target, temp, backup string) ([]modules.Action, info
 	}
 	var actions []modules.Action
 	for _, folder := range t.missing {
+		if !t.slash {
+			break
+		}
 		actions = append(actions, modules.Action{
 			Why: "create directory " + folder, Script: `mkdir -- "$1" && { [ -z "$2" ] || chmod "$2" "$1"; }`,
 			Args: []string{folder, d.chmodFolder(t.umask)},
@@ -275,6 +280,7 @@ type outcome struct {
 // run brings the content to the host.
 func (d *deployment) run(ctx context.Context, h *modules.Host) (outcome, error) {
 	var o outcome
+	d.planning = h.Planning()
 	args := append(append([]string{d.dest, d.name, given(d.follow, "1")}, d.attributes.lookArgs()...),
 		strconv.Itoa(map[bool]int{true: maxDiff}[h.WantDiff()]))
 	temp, err := d.upload(ctx, h, args)

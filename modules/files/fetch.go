@@ -50,8 +50,6 @@ type FetchResult struct {
 	MD5Sum string `json:"md5sum,omitempty"`
 	// RemoteChecksum is what the host said.
 	RemoteChecksum string `json:"remote_checksum,omitempty"`
-	// RemoteMD5Sum is there for playbooks that read it.
-	RemoteMD5Sum *string `json:"remote_md5sum,omitempty"`
 	// Msg says why nothing was fetched.
 	Msg string `json:"msg,omitempty"`
 	// Changed says that the file on the controller is new or another.
@@ -87,7 +85,8 @@ func runFetch(ctx context.Context, h *modules.Host, a FetchArgs) (FetchResult, e
 		"unreadable": "no read permission on remote file",
 	}
 	if reason := reasons[r.Text("kind")]; reason != "" {
-		if a.FailOnMissing {
+		// In check mode an earlier task may be what would make the file.
+		if a.FailOnMissing && !(h.Planning() && r.Text("kind") == "missing") {
 			return FetchResult{File: src}, fmt.Errorf("%s: %s", reason, src)
 		}
 		return FetchResult{File: src, Msg: reason + ", not transferring, ignored"}, nil

@@ -53,6 +53,9 @@ type FileArgs struct {
 	// AccessTimeFormat is how access_time is written, as for strptime.
 	AccessTimeFormat string `arg:"access_time_format" default:"%Y%m%d%H%M.%S"`
 	Attributes
+
+	// planning: check mode. A folder that is missing may be what an earlier task would make.
+	planning bool
 }
 
 // Check holds the rules over several arguments.
@@ -202,6 +205,7 @@ func readTree(lines []string) []info {
 }
 
 func runFile(ctx context.Context, h *modules.Host, a FileArgs) (FileResult, error) {
+	a.planning = h.Planning()
 	times := a.ModificationTime+a.AccessTime != ""
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[fileNow]{
 		Probe: fileScript,
@@ -474,7 +478,7 @@ func (a FileArgs) planTouch(n fileNow) ([]modules.Action, info, error) {
 	i := a.subject(n)
 	var actions []modules.Action
 	if !i.exists {
-		if parent := path.Dir(i.path); len(n.missing) > 1 || n.blocked != "" {
+		if parent := path.Dir(i.path); len(n.missing) > 1 && !a.planning || n.blocked != "" {
 			return nil, i, fmt.Errorf("could not touch target: %s is not a directory", parent)
 		}
 		actions = append(actions, modules.Action{Why: "create " + i.path, Script: `: >>"$1"`, Args: []string{i.path}})
