@@ -255,9 +255,6 @@ func (b *batch) takeRole(ctx context.Context, g *group, parent *playbook.Keyword
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range g.hosts {
-		b.r.stat(h.name).OK++
-	}
 	if role.Public && !slices.Contains(b.public, role) {
 		b.public = append(b.public, role)
 	}
@@ -265,12 +262,13 @@ func (b *batch) takeRole(ctx context.Context, g *group, parent *playbook.Keyword
 	for _, h := range b.handlers {
 		known[h.task] = true
 	}
+	extra := append(slices.Clone(g.w.n.extra), vars.Layer{Level: vars.RoleParams, Source: "include_role vars", Vars: g.inc.vars})
 	for _, h := range makeHandlers(ctx, b.play.scope(), role.AllHandlers()) {
 		if !known[h.task] {
+			h.node.extra = extra
 			b.play.handlers = append(b.play.handlers, h)
 		}
 	}
-	extra := append(slices.Clone(g.w.n.extra), vars.Layer{Level: vars.RoleParams, Source: "include_role vars", Vars: g.inc.vars})
 	return compile(role.Blocks(), b.choice(ctx), extra), nil
 }
 
