@@ -65,7 +65,9 @@ func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (stri
 	if err != nil {
 		return "", err
 	}
-	inv, err := o.load(c.Context(), s, newEngine(), extra, o.playbookDir)
+	var inv *inventory.Inventory
+	engine, _ := newEngine(s, hostNames(&inv))
+	inv, err = o.load(c.Context(), s, engine, extra, o.playbookDir)
 	if err != nil {
 		return "", err
 	}

@@ -16,14 +16,48 @@ import (
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/run"
 	"github.com/hostlerhq/hostler/vars"
 )
 
-// newEngine makes the template engine with Ansible's settings.
-func newEngine() *vars.Engine {
+// newEngine makes the template engine with Ansible's settings, and the lookups for with_X.
+func newEngine(s Streams, hosts func(patterns []string) ([]string, error)) (*vars.Engine, *filters.Lookups) {
 	env := jinja.New(jinja.Options{TrimBlocks: true, KeepTrailingNewline: true, NoneEmpty: true})
-	filters.Register(env)
-	return &vars.Engine{Env: env}
+	lookups := filters.Register(env, filters.Options{
+		Hosts: hosts,
+		Warn:  func(text string) { fmt.Fprintf(s.Err, "[WARNING]: %s\n", text) },
+		Setting: func(name string) (any, bool) {
+			v := s.Env("ANSIBLE_" + strings.TrimPrefix(name, "DEFAULT_"))
+			return v, v != ""
+		},
+	})
+	return &vars.Engine{Env: env}, lookups
+}
+
+// hostNames gives the lookup inventory_hostnames its hosts; inv is the inventory once it is loaded. As in Ansible
+// a pattern that cannot be read stands for no host.
+func hostNames(inv **inventory.Inventory) func(patterns []string) ([]string, error) {
+	return func(patterns []string) ([]string, error) {
+		if *inv == nil {
+			return nil, errors.New("the inventory is not loaded yet")
+		}
+		hosts, _, err := (*inv).MatchList(patterns, "")
+		if err != nil {
+			return nil, nil //nolint:nilerr // see above
+		}
+		names := make([]string, len(hosts))
+		for i, h := range hosts {
+			names[i] = h.Name
+		}
+		return names, nil
+	}
+}
+
+// withLookup runs a lookup for with_X.
+func withLookup(lookups *filters.Lookups) run.Lookup {
+	return func(ctx context.Context, s *vars.Scope, name string, terms *value.List, subdir string) (*value.List, error) {
+		return lookups.With(ctx, s, filters.Query{Name: name, Terms: terms.Items, Subdir: subdir})
+	}
 }
 
 // defaultInventories are tried in order when neither option nor environment names one.

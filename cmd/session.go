@@ -10,6 +10,7 @@ import (
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/secret"
+	"github.com/hostlerhq/hostler/inventory"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/catalog"
@@ -45,8 +46,10 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 	if err != nil {
 		return nil, err
 	}
-	ss := &session{s: s, engine: newEngine(), extra: extra}
-	loaded, err := inv.load(ctx, s, ss.engine, extra, playbookDir)
+	var loaded *inventory.Inventory
+	engine, lookups := newEngine(s, hostNames(&loaded))
+	ss := &session{s: s, engine: engine, extra: extra}
+	loaded, err = inv.load(ctx, s, ss.engine, extra, playbookDir)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 		Inventory: loaded, Engine: ss.engine, Pool: ss.pool, Modules: catalog.Lookup(), Loader: ss.loader,
 		LoadVars: varsFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
-		InventorySources: inv.list(s), Managed: "Ansible managed", Stop: in.grace(),
+		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(),
 	}
 	return ss, nil
 }

@@ -24,6 +24,7 @@ func encodeFilters() []entry {
 		one("hash", "hashtype='sha1'", hashed),
 		one("md5", "", digest("md5")),
 		one("sha1", "", digest("sha1")).named("checksum"),
+		one("password_hash", "hashtype='sha512', salt=None, salt_size=None, rounds=None, ident=None", passwordHash),
 		one("to_uuid", "namespace='361E6D51-FAEC-444A-9079-341386DA8E2E'", toUUID),
 	}
 }

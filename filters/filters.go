@@ -26,9 +26,24 @@ func (e entry) named(more ...string) entry {
 	return e
 }
 
-// Register adds Ansible's filters and tests to an Env, under their short and their fully qualified
-// names (ansible.builtin.x).
-func Register(env *jinja.Env) {
+// Options are what filters, tests and lookups may have of the controller; the zero value serves a template that
+// has no inventory around it.
+type Options struct {
+	// ReadFile reads a file of the controller, opening a vaulted one; nil is os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+	// Hosts gives the names of the hosts that patterns stand for; nil makes inventory_hostnames an error.
+	Hosts func(patterns []string) ([]string, error)
+	// Setting gives a setting of the configuration by its name (DEFAULT_FORKS), for the config lookup.
+	Setting func(name string) (v any, ok bool)
+	// Warn tells the user something, such as an error that errors='warn' passes over; nil is silence.
+	Warn func(text string)
+	// BaseDir is where relative paths count from when there is no playbook_dir; empty is the working directory.
+	BaseDir string
+}
+
+// Register adds Ansible's filters, tests and lookups to an Env, under their short and their fully qualified
+// names (ansible.builtin.x). The Lookups are for with_X.
+func Register(env *jinja.Env, o Options) *Lookups {
 	for _, table := range [][]entry{plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters()} {
 		for _, e := range table {
 			for _, name := range e.names {
@@ -45,6 +60,9 @@ func Register(env *jinja.Env) {
 			}
 		}
 	}
+	l := &Lookups{o: o, env: env, table: lookupTable()}
+	l.register()
+	return l
 }
 
 // volatile tells the scope that what is being rendered differs from time to time.

@@ -87,8 +87,8 @@ func number(v any) (float64, error) {
 	return 0, value.Errorf(value.TypeError, "must be real number, not %s", value.TypeName(v))
 }
 
-// numbers reads the value and the first argument.
-func numbers(c *jinja.Call) (v, arg float64, err error) {
+// numberPair reads the value and the first argument.
+func numberPair(c *jinja.Call) (v, arg float64, err error) {
 	if v, err = number(c.Value); err != nil {
 		return 0, 0, err
 	}
@@ -97,7 +97,7 @@ func numbers(c *jinja.Call) (v, arg float64, err error) {
 }
 
 func logarithm(c *jinja.Call) (any, error) {
-	x, base, err := numbers(c)
+	x, base, err := numberPair(c)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func logarithm(c *jinja.Call) (any, error) {
 }
 
 func power(c *jinja.Call) (any, error) {
-	x, y, err := numbers(c)
+	x, y, err := numberPair(c)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func power(c *jinja.Call) (any, error) {
 }
 
 func root(c *jinja.Call) (any, error) {
-	x, base, err := numbers(c)
+	x, base, err := numberPair(c)
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func optionsFor(t *testing.T, ctx context.Context, dir string) run.Options {
 		t.Fatal(err)
 	}
 	env := jinja.New(jinja.Options{NoneEmpty: true})
-	filters.Register(env)
+	filters.Register(env, filters.Options{})
 	pool := transport.NewPool(transport.PoolOptions{})
 	t.Cleanup(func() {
 		if err := pool.Close(); err != nil {
