@@ -56,7 +56,7 @@ func hostNames(inv **inventory.Inventory) func(patterns []string) ([]string, err
 // withLookup runs a lookup for with_X.
 func withLookup(lookups *filters.Lookups) run.Lookup {
 	return func(ctx context.Context, s *vars.Scope, name string, terms *value.List, subdir string) (*value.List, error) {
-		return lookups.With(ctx, s, filters.Query{Name: name, Terms: terms.Items, Subdir: subdir})
+		return lookups.Run(ctx, s, filters.Query{Name: name, Terms: terms.Items, Subdir: subdir})
 	}
 }
 

@@ -292,4 +292,3 @@ func ownerName(st fs.FileInfo) string {
 	}
 	return userName(id)
 }
-

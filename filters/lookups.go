@@ -85,22 +85,6 @@ func (l *Lookups) Run(ctx context.Context, scope jinja.Scope, q Query) (*value.L
 	return &value.List{Items: out}, nil
 }
 
-// With gives the items of with_NAME: as Run, but a tuple is given as a list, which is what Ansible makes of
-// each item.
-func (l *Lookups) With(ctx context.Context, scope jinja.Scope, q Query) (*value.List, error) {
-	out, err := l.Run(ctx, scope, q)
-	if err != nil {
-		return nil, err
-	}
-	items := slices.Clone(out.Items)
-	for i, item := range items {
-		if t, ok := item.(value.Tuple); ok {
-			items[i] = value.NewList(t...)
-		}
-	}
-	return value.NewList(items...), nil
-}
-
 // register adds the globals lookup, query and q.
 func (l *Lookups) register() {
 	l.env.AddFunction("lookup", "name, *terms, **options", l.call(false))

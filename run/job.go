@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -122,7 +123,7 @@ func (j *job) loopItems(ctx context.Context, s *vars.Scope) (*value.List, error)
 				"Hint: If you passed a list/dict of just one element, try adding wantlist=True to your lookup invocation "+
 				"or use q/query instead of lookup.", shownValue(v))
 		}
-		return l, nil
+		return withoutTuples(l).(*value.List), nil
 	}
 	if err != nil {
 		if v, err = j.foundTerms(ctx, s); err != nil {
@@ -140,7 +141,43 @@ func (j *job) loopItems(ctx context.Context, s *vars.Scope) (*value.List, error)
 	if err != nil {
 		return nil, atPos(t.Loop.Pos, err)
 	}
-	return l, nil
+	return withoutTuples(l).(*value.List), nil
+}
+
+// withoutTuples makes lists of the tuples in a loop's items (of dictsort, zip, subelements …), as Ansible does. It
+// alters nothing.
+func withoutTuples(v any) any {
+	switch v := v.(type) {
+	case value.Tuple:
+		return withoutTuples(value.NewList(v...))
+	case *value.List:
+		out := v
+		for i, item := range v.Items {
+			plain := withoutTuples(item)
+			if _, ok := item.(value.Tuple); !ok && value.Same(plain, item) {
+				continue
+			}
+			if out == v {
+				out = value.NewList(slices.Clone(v.Items)...)
+			}
+			out.Items[i] = plain
+		}
+		return out
+	case *value.Dict:
+		out := v
+		for k, item := range v.All() {
+			plain := withoutTuples(item)
+			if _, ok := item.(value.Tuple); !ok && value.Same(plain, item) {
+				continue
+			}
+			if out == v {
+				out = v.Copy()
+			}
+			out.Set(k, plain)
+		}
+		return out
+	}
+	return v
 }
 
 // foundTerms renders the terms of with_first_found, leaving out those with undefined names, as Ansible does.

@@ -66,7 +66,7 @@ func options(t testing.TB, hosts, text string) (run.Options, *recorder) {
 		t.Fatal(err)
 	}
 	env := jinja.New(jinja.Options{NoneEmpty: true})
-	filters.Register(env)
+	filters.Register(env, filters.Options{})
 	rec := &recorder{}
 	return run.Options{
 		Inventory: inv, Playbooks: []*playbook.Playbook{pb}, Engine: &vars.Engine{Env: env}, Pool: nobody{},
