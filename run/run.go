@@ -71,8 +71,8 @@ type Options struct {
 
 	Connect ConnectDefaults
 	// Names of files for magic variables.
-	ConfigFile, BaseDir string
-	InventorySources    []string
+	ConfigFile       string
+	InventorySources []string
 
 	// Stop, once closed, ends the run gently: no further task starts, running ones end. Cancelling the context
 	// cuts running ones too.

@@ -65,6 +65,13 @@ func Play(ctx context.Context, opts Options) (Result, error) {
 }
 
 func (r *runner) playbooks(ctx context.Context) error {
+	var refused diag.List
+	for _, pb := range r.o.Playbooks {
+		refused = append(refused, Check(pb)...)
+	}
+	if err := refused.Err(); err != nil {
+		return err
+	}
 	for _, pb := range r.o.Playbooks {
 		r.events.emit(PlaybookStarted{Path: pb.Path, Plays: len(pb.Plays)})
 		for _, p := range pb.Plays {

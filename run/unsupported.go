@@ -53,8 +53,8 @@ func noGroups(v any) bool {
 	return true
 }
 
-// Check finds the keywords of a playbook that a run would not honour. Play does not run one of them silently: callers refuse
-// what Check finds before any host is contacted.
+// Check finds the keywords of a playbook that a run would not honour. Play returns them as
+// its error before any host is contacted.
 func Check(pb *playbook.Playbook) diag.List {
 	c := checker{seen: make(map[diag.Pos]bool)}
 	for _, p := range pb.Plays {
@@ -63,6 +63,13 @@ func Check(pb *playbook.Playbook) diag.List {
 		}
 	}
 	return c.found
+}
+
+// checkNodes is Check for tasks that are included while the play runs.
+func checkNodes(list []playbook.Node) error {
+	c := checker{seen: make(map[diag.Pos]bool)}
+	c.nodes(list)
+	return c.found.Err()
 }
 
 type checker struct {
