@@ -17,6 +17,7 @@ func (e *Env) addListMethods() {
 	}
 	list("append", "item", func(c *Call, l *value.List) (any, error) {
 		l.Append(c.Args[0])
+		c.rt.special = true
 		return nil, c.rt.tooMany(len(l.Items))
 	})
 	e.methods["list"]["append"].undefined = true
@@ -26,6 +27,7 @@ func (e *Env) addListMethods() {
 			err = c.rt.tooMany(len(l.Items) + len(items))
 		}
 		if err == nil {
+			c.rt.special = true
 			l.Append(items...)
 		}
 		return nil, err
@@ -38,6 +40,7 @@ func (e *Env) addListMethods() {
 		if i < 0 {
 			i += len(l.Items)
 		}
+		c.rt.special = true
 		l.Items = slices.Insert(l.Items, max(0, min(i, len(l.Items))), c.Args[1])
 		return nil, nil
 	})
@@ -216,6 +219,7 @@ func (e *Env) addDictMethods() {
 	e.addMethod("mapping", "get", "key, default=None", get)
 	e.methods["dict"]["get"].undefined, e.methods["mapping"]["get"].undefined = true, true
 	dict("update", "*args, **kwargs", func(c *Call, d *value.Dict) (any, error) {
+		c.rt.special = true
 		if len(c.Rest) > 1 {
 			return nil, value.Errorf(value.TypeError, "update expected at most 1 argument, got %d", len(c.Rest))
 		}
@@ -255,6 +259,7 @@ func (e *Env) addDictMethods() {
 		if err := value.Hashable(c.Args[0]); err != nil {
 			return nil, err
 		}
+		c.rt.special = true
 		d.Set(c.Args[0], c.Args[1])
 		return c.Args[1], nil
 	})
@@ -278,6 +283,7 @@ func (e *Env) addDictMethods() {
 		if err := value.Hashable(c.Args[0]); err != nil {
 			return nil, err
 		}
+		c.rt.special = true
 		d.Set(c.Args[0], c.Args[1])
 		return nil, nil
 	})

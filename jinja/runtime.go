@@ -17,7 +17,8 @@ type runtime struct {
 	chain []step
 	loops int // loop steps so far
 	depth int
-	// special is set once a value was made that must not leave the template as it is.
+	// special is set once a value was made that must not leave the template as it is, or a container was
+	// changed and so may contain itself.
 	special    bool
 	autoescape bool
 	captured   any   // the text a filter block or set block is about
@@ -216,6 +217,9 @@ func (rt *runtime) finalize(v any) (any, error) {
 func (rt *runtime) finalizeDeep(v any, depth int) (any, error) {
 	if depth > 500 {
 		return nil, value.Errorf(value.RecursionError, "the value contains itself or nests too deeply")
+	}
+	if err := rt.looped(); err != nil {
+		return nil, err
 	}
 	switch x := v.(type) {
 	case *Undefined:
