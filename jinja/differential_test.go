@@ -52,7 +52,11 @@ func TestAgainstPython(t *testing.T) {
 			}
 		}
 	}
-	for range 20 {
+	rounds := 20
+	if s := os.Getenv("JINJA_ROUNDS"); s != "" {
+		rounds, _ = strconv.Atoi(s)
+	}
+	for range rounds {
 		for _, p := range g.patterns {
 			ask("n", g.fill(p, 1))
 		}

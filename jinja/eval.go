@@ -72,13 +72,10 @@ func (x *attrExpr) eval(f *frame) (any, error) {
 // ofUndefined is an attribute or item of an undefined value: itself.
 func (f *frame) ofUndefined(u *Undefined) (any, error) {
 	if u.lenient() {
-		return nil, (&Undefined{Name: u.Name, Reason: u.Reason, place: u.place, rt: u.rt}).fail()
+		return nil, u.Use() // it may be printed, but has no attributes
 	}
 	return u, nil
 }
-
-// fail is Use for one that may be printed but not asked for attributes.
-func (u *Undefined) fail() error { return u.Use() }
 
 func (x *itemExpr) eval(f *frame) (any, error) {
 	v, err := x.x.eval(f)
@@ -261,7 +258,9 @@ func (x *condExpr) eval(f *frame) (any, error) {
 	case x.other != nil:
 		return x.other.eval(f)
 	}
-	return f.undefined(x.pos, "", "the inline if-expression evaluated to false and no else section was defined.", nil, ""), nil
+	u := f.undefined(x.pos, "", "the inline if-expression evaluated to false and no else section was defined.", nil, "")
+	u.soft = true
+	return u, nil
 }
 
 func (f *frame) evalAll(items []expr) ([]any, error) {

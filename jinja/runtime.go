@@ -201,7 +201,7 @@ func (rt *runtime) nativeResult() (any, error) {
 func (rt *runtime) finalize(v any) (any, error) {
 	if u, ok := v.(*Undefined); ok {
 		if u.lenient() {
-			return nil, nil
+			return "", nil
 		}
 		return nil, u.Use()
 	}
@@ -224,7 +224,7 @@ func (rt *runtime) finalizeDeep(v any, depth int) (any, error) {
 	switch x := v.(type) {
 	case *Undefined:
 		if x.lenient() {
-			return nil, nil
+			return "", nil
 		}
 		return nil, x.Use()
 	case Markup:

@@ -16,6 +16,7 @@ type Undefined struct {
 	rt     *runtime
 	owner  any    // what lacks the attribute or item
 	key    string // the name that is missing; "" when it is no name
+	soft   bool   // of an if without else: prints as nothing even where undefined values are errors
 }
 
 // Markup is text that is HTML already: escaping leaves it alone.
@@ -47,7 +48,7 @@ func (u *Undefined) Use() error {
 // TypeName implements value.Custom.
 func (u *Undefined) TypeName() string { return "Undefined" }
 
-func (u *Undefined) lenient() bool { return u.rt != nil && u.rt.opts.AllowUndefined }
+func (u *Undefined) lenient() bool { return u.soft || u.rt != nil && u.rt.opts.AllowUndefined }
 
 // Repr implements value.Custom.
 func (u *Undefined) Repr() (string, error) {

@@ -3,6 +3,7 @@ import json
 import sys
 from types import GeneratorType
 
+import jinja2
 from jinja2 import Environment, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
@@ -53,6 +54,8 @@ def make(cls, **kw):
 def canon(v):
     if v is None:
         return 'none'
+    if type(v) is jinja2.Undefined:
+        return 's:'
     if isinstance(v, bool):
         return 'b:' + str(v).lower()
     if isinstance(v, int):
