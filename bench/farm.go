@@ -40,6 +40,8 @@ func timed(c *exec.Cmd) (time.Duration, error) {
 	return time.Since(start), nil
 }
 
+// sshdConfig keeps the measure apart from the user's own ~/.bashrc, which a login shell would read for
+// every command of the floor: the home folder is an empty one.
 const sshdConfig = `Port %d
 ListenAddress 0.0.0.0
 HostKey %[2]s/host_key
@@ -54,6 +56,7 @@ MaxSessions 20
 PrintMotd no
 UseDNS no
 LogLevel ERROR
+SetEnv HOME=%[2]s
 `
 
 // newFarm starts sshd and makes n hosts of it: 127.0.1.1 and on, each through a relay when delay is set.

@@ -49,12 +49,11 @@ func program(token string, cmd Command, from source) (string, error) {
 	// background it would ignore SIGINT), and costs no more forks than a subshell.
 	child := "{ h_p=;read -r h_p h_x </proc/self/stat;printf %s \"$h_p\";exec" + redirect +
 		";printf '" + token + "S%s;' \"$h_p\";" + body + ";}"
-	return "h_l=;h_p=$(" + pipe + child + ");h_s=$?;kill -0 \"-$h_p\" && h_l=1;" + ended, nil
+	return "h_l=;h_p=$(" + pipe + child + ");h_s=$?;if kill -0 \"-$h_p\"||[ -z \"$h_g\" ];then h_l=1;fi;" + ended, nil
 }
 
-// grouped says that a command can get a process group of its own: only a program can be
-// handed to setsid(1), our own text cannot.
-func grouped(cmd Command) bool { return cmd.User && len(cmd.Argv) > 0 }
+// grouped says that a command gets a process group of its own.
+func grouped(cmd Command) bool { return cmd.User && cmd.Raw == "" }
 
 // body is folder, environment and the command itself.
 func body(cmd Command) (string, error) {
@@ -87,7 +86,7 @@ func body(cmd Command) (string, error) {
 		}
 		b.WriteString("exec ")
 		if grouped(cmd) {
-			b.WriteString("$h_g ") // setsid where there is one (greeting)
+			b.WriteString(Leader + " ") // setsid where there is one (greeting)
 		}
 		b.WriteString(words)
 		return b.String(), nil

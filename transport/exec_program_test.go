@@ -58,7 +58,7 @@ func TestProgramTextIsThis(t *testing.T) {
 		"group": {
 			Command{Argv: []string{"id"}, User: true}, fromNull,
 			`h_l=;h_p=$({ h_p=;read -r h_p h_x </proc/self/stat;printf %s "$h_p";exec >&3 2>&4 3>&- 4>&- </dev/null;printf 'TS%s;' "$h_p";exec $h_g id;});` +
-				`h_s=$?;kill -0 "-$h_p" && h_l=1;printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
+				`h_s=$?;if kill -0 "-$h_p"||[ -z "$h_g" ];then h_l=1;fi;printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
 		},
 	} {
 		if got, err := program("T", test.cmd, test.from); err != nil || got != test.want {
