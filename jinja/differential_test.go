@@ -44,6 +44,9 @@ func TestAgainstPython(t *testing.T) {
 	wrong := 0
 	ask := func(kind, tpl string) {
 		want, wantErr := o.ask(kind, tpl)
+		if wantErr == "timeout" {
+			return // Python knows no bounds
+		}
 		got, err := ours(t, envs[kind], kind, tpl, o.scope)
 		if (err != nil) != (wantErr != "") || err == nil && got != want {
 			wrong++
@@ -66,7 +69,7 @@ func TestAgainstPython(t *testing.T) {
 		case 0, 1:
 			ask("n", g.expr("any", 3))
 		case 2:
-			ask([]string{"r", "w"}[i/4%2], g.template(3))
+			ask([]string{"r", "w"}[i/4%2], g.template(2))
 		case 3:
 			ask("l", g.template(1))
 		}

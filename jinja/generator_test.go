@@ -533,7 +533,7 @@ func (g *generator) statement(depth int) string {
 	case 12:
 		return g.tag("macro c()") + "<{{ caller(1) }}>" + g.tag("endmacro") + g.tag("call(z) c()") + "{{ z }}" + body() + g.tag("endcall")
 	case 13:
-		return "{#" + g.pick("", "-") + " " + text() + " " + g.pick("", "-") + "#}" + g.tag("do "+g.expr("L", 0)+".append(1)") + body()
+		return "{#" + g.pick("", "-") + " " + text() + " " + g.pick("", "-") + "#}" + g.tag("do "+g.pick("[]", "[1]", "list[:]")+".append(1)") + body()
 	case 14:
 		return g.tag("for t in tree recursive") + "{{ t.v }}{{ loop.depth }}" + g.tag("if t.c") + "({{ loop(t.c) }})" + g.tag("endif") + g.tag("endfor") + body()
 	}

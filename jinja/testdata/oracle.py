@@ -1,5 +1,6 @@
 """Answers expressions and templates with Jinja2, one JSON object a line."""
 import json
+import signal
 import sys
 from types import GeneratorType
 
@@ -74,12 +75,18 @@ def canon(v):
 
 
 vars_ = json.load(open(sys.argv[1]))['vars']
+def late(*_):
+    raise TimeoutError
+
+
+signal.signal(signal.SIGALRM, late)
 text, trimmed = make(Environment), make(Environment, trim_blocks=True, lstrip_blocks=True)
 native = make(NativeEnvironment)
 
 for line in sys.stdin:
     q = json.loads(line)
     scope = json.loads(json.dumps(vars_))
+    signal.alarm(5)
     try:
         if q['kind'] == 'n':
             v = text.compile_expression(q['tpl'], undefined_to_none=False)(**scope)
@@ -89,6 +96,8 @@ for line in sys.stdin:
         else:
             env = trimmed if q['kind'] == 'w' else text
             a = {'want': env.from_string(q['tpl']).render(**scope)}
+    except TimeoutError:
+        a = {'err': 'timeout'}
     except RecursionError:
         a = {'err': 'RecursionError'}
     except Exception as e:
