@@ -48,6 +48,7 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 		newRun(s, in),
 		newInventory(s),
 		newDoc(s),
+		newTrust(s, in),
 		newDemo(s, in),
 	)
 	return root
