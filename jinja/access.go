@@ -142,7 +142,7 @@ func (rt *runtime) plainItem(v, key any) (any, bool, error) {
 	case value.Tuple:
 		return at(x, i)
 	case *groupTuple:
-		return at(x.tuple(), i)
+		return at(x.Tuple(), i)
 	case string:
 		return charAt(x, i)
 	case Markup:
@@ -249,7 +249,7 @@ func (rt *runtime) items(v any) ([]any, error) {
 	case value.Tuple:
 		return x, nil
 	case *groupTuple:
-		return x.tuple(), nil
+		return x.Tuple(), nil
 	case *value.Dict:
 		return x.Keys(), nil
 	case string:
@@ -404,7 +404,7 @@ func (rt *runtime) slice(v any, bounds [3]any) (r any, found bool, err error) {
 	case value.Tuple:
 		items, n = x, len(x)
 	case *groupTuple:
-		items, n = x.tuple(), 2
+		items, n = x.Tuple(), 2
 	case value.Bytes:
 		n = len(x)
 	case rangeValue:

@@ -314,8 +314,13 @@ func (f *frame) apply(kind string, fn *function, name string, pos int, b *block,
 	if err != nil {
 		return nil, f.fail(pos, err)
 	}
-	if u, ok := r.(*Undefined); ok && u.rt == nil {
-		u.rt, u.place = f.rt, f.place(pos)
+	switch u := r.(type) {
+	case *Undefined:
+		if u.rt == nil {
+			u.rt, u.place = f.rt, f.place(pos)
+			f.rt.special = true
+		}
+	case Markup:
 		f.rt.special = true
 	}
 	return r, nil

@@ -369,7 +369,7 @@ D["a"]
 D.b
 D.get(S)
 D["zz"] | default(A)
-L | random | default(1) and 0
+(L | random | default(1) or 1) and 0
 S.nosuch
 missing
 missing.x.y

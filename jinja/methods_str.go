@@ -102,6 +102,7 @@ func (e *Env) addTextMethods() {
 	e.addMethod("str", "format", "*args, **kwargs", func(c *Call) (any, error) {
 		return orNil(c.rt.format(c.self(), c.Rest, c.Kwargs))
 	})
+	e.methods["str"]["format"].undefined = true
 	e.addMethod("str", "format_map", "mapping", func(c *Call) (any, error) {
 		d, ok := c.Args[0].(*value.Dict)
 		if !ok {

@@ -173,7 +173,8 @@ type groupTuple struct {
 	list    *value.List
 }
 
-func (g *groupTuple) tuple() value.Tuple { return value.Tuple{g.grouper, g.list} }
+// Tuple gives the parts.
+func (g *groupTuple) Tuple() value.Tuple { return value.Tuple{g.grouper, g.list} }
 
 func (g *groupTuple) attr(_ *runtime, name string) (any, bool, error) {
 	switch name {
@@ -189,7 +190,7 @@ func (g *groupTuple) attr(_ *runtime, name string) (any, bool, error) {
 func (g *groupTuple) TypeName() string { return "_GroupTuple" }
 
 // Repr implements value.Custom.
-func (g *groupTuple) Repr() (string, error) { return value.Repr(g.tuple()) }
+func (g *groupTuple) Repr() (string, error) { return value.Repr(g.Tuple()) }
 
 // Truth implements value.Custom.
 func (g *groupTuple) Truth() (bool, error) { return true, nil }
@@ -197,7 +198,7 @@ func (g *groupTuple) Truth() (bool, error) { return true, nil }
 // Equal compares as a tuple.
 func (g *groupTuple) Equal(other any) (bool, error) {
 	if o, ok := other.(*groupTuple); ok {
-		other = o.tuple()
+		other = o.Tuple()
 	}
-	return value.Equal(g.tuple(), other)
+	return value.Equal(g.Tuple(), other)
 }

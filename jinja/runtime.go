@@ -104,8 +104,7 @@ type output struct {
 
 func (o *output) text(s string) error {
 	if o.native {
-		o.parts = append(o.parts, s)
-		return nil
+		return o.part(s)
 	}
 	if len(o.b)+len(s) > o.rt.maxOutput {
 		return o.rt.tooBig()
@@ -130,8 +129,7 @@ func (o *output) value(v any) error {
 		if u, ok := v.(*Undefined); ok && !u.lenient() {
 			return u.Use()
 		}
-		o.parts = append(o.parts, v)
-		return nil
+		return o.part(v)
 	}
 	if v == nil && o.rt.opts.NoneEmpty {
 		return nil
@@ -144,6 +142,31 @@ func (o *output) value(v any) error {
 		return o.rt.tooBig()
 	}
 	o.b = b
+	return nil
+}
+
+// part keeps a native part. From the third on parts become text at once, as in Python: what
+// changes later does not change what was printed.
+func (o *output) part(v any) error {
+	o.parts = append(o.parts, v)
+	if len(o.parts) < 3 {
+		return nil
+	}
+	from := len(o.parts) - 1
+	if from == 2 {
+		from = 0
+	}
+	for i := from; i < len(o.parts); i++ {
+		if o.parts[i] == nil && o.rt.opts.NoneEmpty {
+			o.parts[i] = ""
+			continue
+		}
+		s, err := o.rt.str(o.parts[i])
+		if err != nil {
+			return err
+		}
+		o.parts[i] = s
+	}
 	return nil
 }
 
@@ -255,6 +278,8 @@ func (rt *runtime) finalizeDeep(v any, depth int) (any, error) {
 		if out != nil {
 			return out, nil
 		}
+	case *groupTuple:
+		return rt.finalizeDeep(x.Tuple(), depth+1)
 	case *dictView, rangeValue:
 		items, err := rt.items(v)
 		if err != nil {
@@ -294,8 +319,12 @@ func same(a, b any) bool {
 		y, ok := b.(*value.Dict)
 		return ok && x == y
 	}
+	switch a.(type) {
+	case value.Tuple:
+		return false
+	}
 	switch b.(type) {
-	case *Undefined, Markup, *dictView, rangeValue, *value.List, *value.Dict:
+	case *Undefined, Markup, *dictView, rangeValue, *groupTuple, value.Tuple, *value.List, *value.Dict:
 		return false
 	}
 	return true

@@ -88,7 +88,7 @@ func isIterable(v any) bool {
 
 func isCallable(v any) bool {
 	switch v.(type) {
-	case *function, *boundMethod, callable:
+	case *function, *boundMethod, callable, *Undefined:
 		return true
 	}
 	return false

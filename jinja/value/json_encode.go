@@ -70,6 +70,8 @@ func (e *jsonEncoder) value(v any) error {
 		return e.nested(x, func() error { return e.dict(x) })
 	case interface{ Use() error }:
 		return x.Use()
+	case interface{ Tuple() Tuple }:
+		return e.value(x.Tuple())
 	default:
 		if e.o.Default == nil {
 			return Errorf(TypeError, "Object of type %s is not JSON serializable", TypeName(v))
