@@ -22,7 +22,7 @@ import (
 
 // newEngine makes the template engine with Ansible's settings, and the lookups for with_X.
 func newEngine(s Streams, hosts func(patterns []string) ([]string, error)) (*vars.Engine, *filters.Lookups) {
-	env := jinja.New(jinja.Options{TrimBlocks: true, KeepTrailingNewline: true, NoneEmpty: true})
+	env := jinja.New(jinja.Options{TrimBlocks: true, KeepTrailingNewline: true, NoneEmpty: true, RawStrings: true})
 	lookups := filters.Register(env, filters.Options{
 		Hosts: hosts,
 		Warn:  func(text string) { fmt.Fprintf(s.Err, "[WARNING]: %s\n", text) },

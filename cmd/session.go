@@ -76,7 +76,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 func (ss *session) checkTemplate(text string, pos diag.Pos, expr bool) *diag.Error {
 	var err error
 	if expr {
-		_, err = ss.engine.Env.ExpressionAt(pos, text)
+		_, err = ss.engine.Env.ConditionAt(pos, text)
 	} else {
 		_, err = ss.engine.Env.TemplateAt(pos, text)
 	}

@@ -152,7 +152,7 @@ func optionsFor(t *testing.T, ctx context.Context, dir string) run.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := jinja.New(jinja.Options{NoneEmpty: true})
+	env := jinja.New(jinja.Options{NoneEmpty: true, RawStrings: true})
 	filters.Register(env, filters.Options{})
 	pool := transport.NewPool(transport.PoolOptions{})
 	t.Cleanup(func() {

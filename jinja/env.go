@@ -13,6 +13,7 @@ import (
 // and is safe for concurrent use once its first template was compiled.
 type Env struct {
 	opts           Options
+	fileOpts       Options // opts without RawStrings
 	filters, tests map[string]*function
 	globals        map[string]any
 	methods        map[string]map[string]*function // by type name
@@ -35,9 +36,10 @@ const cacheSize = 4096
 // New makes an Env with Jinja's own filters, tests and globals.
 func New(opts Options) *Env {
 	e := &Env{
-		opts: opts, filters: map[string]*function{}, tests: map[string]*function{}, globals: map[string]any{},
+		opts: opts, fileOpts: opts, filters: map[string]*function{}, tests: map[string]*function{}, globals: map[string]any{},
 		methods: map[string]map[string]*function{}, cache: map[cacheKey]*code{},
 	}
+	e.fileOpts.RawStrings = false
 	e.addFilters()
 	e.addTests()
 	e.addGlobals()
@@ -102,12 +104,12 @@ func (e *Env) template(at origin, text string, o *Options) (*Template, error) {
 	return &Template{env: e, opts: o, code: c, at: at}, nil
 }
 
-func (e *Env) expression(at origin, text string) (*Expression, error) {
-	c, err := e.compile(at, text, &e.opts, true)
+func (e *Env) expression(at origin, text string, o *Options) (*Expression, error) {
+	c, err := e.compile(at, text, o, true)
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{env: e, code: c, at: at}, nil
+	return &Expression{env: e, opts: o, code: c, at: at}, nil
 }
 
 // Render gives the text.
@@ -133,7 +135,7 @@ func (t *Template) Native(ctx context.Context, s Scope) (any, error) {
 
 // Value evaluates the expression. An undefined result is an error.
 func (x *Expression) Value(ctx context.Context, s Scope) (any, error) {
-	rt := newRuntime(ctx, x.env, &x.env.opts, s)
+	rt := newRuntime(ctx, x.env, x.opts, s)
 	sp := newSpace(x.code, x.at, s)
 	f := newFrame(rt, sp, nil, x.code.slots)
 	v, err := x.code.expr.eval(f)

@@ -40,6 +40,9 @@ type Options struct {
 	// Literals makes Native read its text as a Python literal, as Jinja2's NativeEnvironment and
 	// Ansible's jinja2_native before ansible-core 2.19 do.
 	Literals bool
+	// RawStrings makes the backslashes in strings of {{ }} stand for themselves, but for one before the string's own quote, in
+	// text that is part of a file (TemplateAt, ExpressionAt). So Ansible has it: there YAML has done its unescaping.
+	RawStrings bool
 	// The delimiters; empty means Jinja's own. The two prefixes are off when empty.
 	BlockStart, BlockEnd, VariableStart, VariableEnd, CommentStart, CommentEnd string
 	LineStatementPrefix, LineCommentPrefix                                     string
@@ -66,6 +69,7 @@ type Template struct {
 // Expression is a compiled expression without braces, as in when:.
 type Expression struct {
 	env  *Env
+	opts *Options
 	code *code
 	at   origin
 }
@@ -73,7 +77,7 @@ type Expression struct {
 // Template compiles text, or gives the copy compiled before. Name (a file, or the
 // position of the text) is for errors.
 func (e *Env) Template(name, text string) (*Template, error) {
-	return e.template(origin{name: name, line: 1, col: 1}, text, &e.opts)
+	return e.template(origin{name: name, line: 1, col: 1}, text, &e.fileOpts)
 }
 
 // TemplateAt is Template for text that begins at a place inside a file.
@@ -83,17 +87,23 @@ func (e *Env) TemplateAt(pos diag.Pos, text string) (*Template, error) {
 
 // TemplateWith is Template with other options than the Env's, as a #jinja2: header asks for.
 func (e *Env) TemplateWith(name, text string, opts Options) (*Template, error) {
+	opts.RawStrings = false
 	return e.template(origin{name: name, line: 1, col: 1}, text, &opts)
 }
 
 // Expression compiles an expression, or gives the copy compiled before.
 func (e *Env) Expression(name, text string) (*Expression, error) {
-	return e.expression(origin{name: name, line: 1, col: 1}, text)
+	return e.expression(origin{name: name, line: 1, col: 1}, text, &e.fileOpts)
 }
 
 // ExpressionAt is Expression for text that begins at a place inside a file.
 func (e *Env) ExpressionAt(pos diag.Pos, text string) (*Expression, error) {
-	return e.expression(originOf(pos), text)
+	return e.expression(originOf(pos), text, &e.opts)
+}
+
+// ConditionAt is ExpressionAt for conditions, which Options.RawStrings does not concern: Ansible evaluates them in {% if %}.
+func (e *Env) ConditionAt(pos diag.Pos, text string) (*Expression, error) {
+	return e.expression(originOf(pos), text, &e.fileOpts)
 }
 
 // Options gives a copy of the Env's options, to change for TemplateWith.

@@ -19,6 +19,7 @@ type lexer struct {
 	tokens       []token
 	brackets     []byte
 	lineStarting bool // the text before pos ended a line
+	rawStrings   bool // backslashes in strings stand for themselves here
 }
 
 type syntaxError struct {
@@ -60,7 +61,7 @@ func lexTemplate(src string, o *Options) ([]token, error) {
 
 // lexExpression gives the tokens of a bare expression.
 func lexExpression(src string, o *Options) ([]token, error) {
-	l := lexer{src: src, o: o}
+	l := lexer{src: src, o: o, rawStrings: o.RawStrings}
 	l.tokens = make([]token, 0, 8+len(src)/4)
 	for l.pos < len(l.src) {
 		if err := l.expressionToken(); err != nil {
@@ -232,6 +233,7 @@ func (l *lexer) wordTag(i int, word string) (sign byte, end int) {
 // inside reads the tokens of a tag up to its end.
 func (l *lexer) inside(end kind, delimiter string) error {
 	l.brackets = l.brackets[:0]
+	l.rawStrings = l.o.RawStrings && end != tBlockEnd
 	for l.pos < len(l.src) {
 		if len(l.brackets) == 0 {
 			if n := l.closing(l.pos, delimiter, end == tBlockEnd, end == tBlockEnd); n > 0 {
@@ -329,7 +331,7 @@ func (l *lexer) quoted(q byte) error {
 		case '\\':
 			i++
 		case q:
-			s, err := value.Unescape(l.src[start+1:i], false)
+			s, err := l.unescape(l.src[start+1:i], q)
 			if err != nil {
 				return l.fail(start, "%s", err.Error())
 			}
@@ -339,6 +341,14 @@ func (l *lexer) quoted(q byte) error {
 		}
 	}
 	return l.fail(start, "unexpected char %s at %d", quote(string(q)), start)
+}
+
+// unescape gives the text of a string between its quotes.
+func (l *lexer) unescape(s string, q byte) (string, error) {
+	if l.rawStrings {
+		return strings.ReplaceAll(s, `\`+string(q), string(q)), nil
+	}
+	return value.Unescape(s, false)
 }
 
 // number reads 1_000, 0x1f, 1.5, 1e3; after a dot only whole decimals, so that a.0.1 works.

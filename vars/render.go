@@ -185,6 +185,14 @@ func (s *Scope) Expression(ctx context.Context, text string, pos diag.Pos) (any,
 	return compiled.Value(ctx, s)
 }
 
+func (s *Scope) condition(ctx context.Context, text string, pos diag.Pos) (any, error) {
+	compiled, err := s.engine.Env.ConditionAt(pos, text)
+	if err != nil {
+		return nil, err
+	}
+	return compiled.Value(ctx, s)
+}
+
 // Condition evaluates a bare expression (when, until, changed_when …). v may also be a boolean or
 // another native value, whose truth is Python's; nothing at all holds.
 func (s *Scope) Condition(ctx context.Context, v any, pos diag.Pos) (bool, error) {
@@ -204,7 +212,7 @@ func (s *Scope) Condition(ctx context.Context, v any, pos diag.Pos) (bool, error
 	if strings.TrimSpace(text) == "" {
 		return true, nil
 	}
-	out, err := s.Expression(ctx, text, pos)
+	out, err := s.condition(ctx, text, pos)
 	if err == nil {
 		var truth bool
 		if truth, err = value.Truth(out); err == nil {
