@@ -27,11 +27,11 @@ func (e *Env) addListFilters() {
 	e.AddFilter("groupby", "attribute, default=None, case_sensitive=False", filterGroupby)
 	e.AddFilter("dictsort", "case_sensitive=False, by='key', reverse=False", filterDictsort)
 	e.AddFilter("items", "", filterItems, TakesUndefined())
-	e.AddFilter("map", "*args, **kwargs", filterMap)
-	e.AddFilter("select", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(false, true) })
-	e.AddFilter("reject", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(false, false) })
-	e.AddFilter("selectattr", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(true, true) })
-	e.AddFilter("rejectattr", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(true, false) })
+	e.AddFilter("map", "*args, **kwargs", filterMap, TakesUndefined())
+	e.AddFilter("select", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(false, true) }, TakesUndefined())
+	e.AddFilter("reject", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(false, false) }, TakesUndefined())
+	e.AddFilter("selectattr", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(true, true) }, TakesUndefined())
+	e.AddFilter("rejectattr", "*args, **kwargs", func(c *Call) (any, error) { return c.choose(true, false) }, TakesUndefined())
 }
 
 func filterLength(c *Call) (any, error) { return orNil(c.rt.length(c.Value)) }
