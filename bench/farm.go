@@ -90,8 +90,8 @@ func (b *bench) newFarm(ctx context.Context, n int, delay time.Duration) (*farm,
 		return nil, err
 	}
 	f := &farm{key: filepath.Join(dir, "user_key"), stop: func() {
-		server.Process.Signal(syscall.SIGTERM)
-		server.Wait()
+		_ = server.Process.Signal(syscall.SIGTERM)
+		_ = server.Wait()
 	}}
 	if err := answering(fmt.Sprintf("127.0.1.1:%d", port)); err != nil {
 		f.stop()

@@ -54,7 +54,7 @@ func (b *bench) newSimulated(ctx context.Context, n int) (*farm, error) {
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	f := &farm{stop: func() { c.Process.Kill(); c.Wait() }}
+	f := &farm{stop: func() { _ = c.Process.Kill(); _ = c.Wait() }}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		f.stop()

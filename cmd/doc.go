@@ -97,12 +97,13 @@ func writeDocs(dir string) error {
 			return err
 		}
 	}
-	index := "# Modules\n\nMade by `make docs` from the modules' sources; do not edit.\n\n| module | what it does |\n|---|---|\n"
+	var index strings.Builder
+	index.WriteString("# Modules\n\nMade by `make docs` from the modules' sources; do not edit.\n\n| module | what it does |\n|---|---|\n")
 	for _, m := range allDocs() {
-		index += fmt.Sprintf("| [%s](%s.md) | %s |\n", m.Name, m.Name, m.Docs().Summary)
+		fmt.Fprintf(&index, "| [%s](%s.md) | %s |\n", m.Name, m.Name, m.Docs().Summary)
 		if err := os.WriteFile(filepath.Join(dir, m.Name+".md"), []byte(m.Manual(true)), 0o644); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(index), 0o644)
+	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(index.String()), 0o644)
 }

@@ -74,20 +74,20 @@ type runFlags struct {
 	output  string
 }
 
-func (f *runFlags) add(fs *pflag.FlagSet) {
-	fs.IntVarP(&f.forks, "forks", "f", 0, "how many hosts work at once (default 64)")
-	fs.BoolVarP(&f.check, "check", "C", false, "change nothing; say what would change")
-	fs.BoolVarP(&f.diff, "diff", "D", false, "show what changes in files")
-	fs.CountVarP(&f.verbose, "verbose", "v", "show more; -vvv also connections")
-	fs.StringVar(&f.output, "output", "text", "text, or jsonl for one JSON object an event")
+func (r *runFlags) add(fs *pflag.FlagSet) {
+	fs.IntVarP(&r.forks, "forks", "f", 0, "how many hosts work at once (default 64)")
+	fs.BoolVarP(&r.check, "check", "C", false, "change nothing; say what would change")
+	fs.BoolVarP(&r.diff, "diff", "D", false, "show what changes in files")
+	fs.CountVarP(&r.verbose, "verbose", "v", "show more; -vvv also connections")
+	fs.StringVar(&r.output, "output", "text", "text, or jsonl for one JSON object an event")
 }
 
-func (f *runFlags) verify() error {
-	if f.output != "text" && f.output != "jsonl" {
-		return hintError{usageError{fmt.Errorf("unknown output %q", f.output)}, "--output is text or jsonl"}
+func (r *runFlags) verify() error {
+	if r.output != "text" && r.output != "jsonl" {
+		return hintError{usageError{fmt.Errorf("unknown output %q", r.output)}, "--output is text or jsonl"}
 	}
-	if f.forks < 0 {
-		return usageError{fmt.Errorf("--forks %d: it must be positive", f.forks)}
+	if r.forks < 0 {
+		return usageError{fmt.Errorf("--forks %d: it must be positive", r.forks)}
 	}
 	return nil
 }

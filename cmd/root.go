@@ -5,7 +5,6 @@ package cmd
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,6 +74,3 @@ func wantArgs(n int, what string) cobra.PositionalArgs {
 		return hintError{usageError{errors.New("missing argument: " + what)}, c.UseLine()}
 	}
 }
-
-// program is the base name under which the binary was called.
-func program(arg0 string) string { return strings.TrimSuffix(filepath.Base(arg0), ".exe") }

@@ -79,7 +79,7 @@ func toValue(v reflect.Value) any {
 		if v.IsNil() {
 			return nil
 		}
-		if d, ok := v.Interface().(*value.Dict); ok {
+		if d, ok := reflect.TypeAssert[*value.Dict](v); ok {
 			return d
 		}
 		return toValue(v.Elem())

@@ -204,7 +204,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", in, diff)
 		}
 	}
-	if _, err := Parts([]string{"netwrok"}); err == nil || !strings.Contains(err.Error(), `bad subset "netwrok"`) {
+	if _, err := Parts([]string{"nettwork"}); err == nil || !strings.Contains(err.Error(), `bad subset "nettwork"`) {
 		t.Errorf("unknown subset: %v", err)
 	}
 }

@@ -93,9 +93,18 @@ func (o *output) serviceMgr(d *Distribution) string {
 
 // managers are the package managers by their program; a later one wins over an earlier one.
 var managers = [][2]string{
-	{"/usr/bin/rpm-ostree", "atomic_container"}, {"/usr/bin/yum", "yum"}, {"/usr/bin/dnf", "dnf"}, {"/usr/bin/apt-get", "apt"},
-	{"/usr/bin/zypper", "zypper"}, {"/usr/sbin/urpmi", "urpmi"}, {"/usr/bin/pacman", "pacman"}, {"/bin/opkg", "opkg"},
-	{"/usr/pkg/bin/pkgin", "pkgin"}, {"/sbin/apk", "apk"}, {"/usr/bin/emerge", "portage"}, {"/usr/bin/xbps-install", "xbps"},
+	{"/usr/bin/rpm-ostree", "atomic_container"},
+	{"/usr/bin/yum", "yum"},
+	{"/usr/bin/dnf", "dnf"},
+	{"/usr/bin/apt-get", "apt"},
+	{"/usr/bin/zypper", "zypper"},
+	{"/usr/sbin/urpmi", "urpmi"},
+	{"/usr/bin/pacman", "pacman"},
+	{"/bin/opkg", "opkg"},
+	{"/usr/pkg/bin/pkgin", "pkgin"},
+	{"/sbin/apk", "apk"},
+	{"/usr/bin/emerge", "portage"},
+	{"/usr/bin/xbps-install", "xbps"},
 	{"/usr/bin/swupd", "swupd"},
 }
 

@@ -120,7 +120,7 @@ func hostlerPlay(t *testing.T, dir, file string, c runCase) (string, run.Result)
 	t.Helper()
 	ctx := t.Context()
 	var out, errs bytes.Buffer
-	o := optionsFor(t, ctx, dir)
+	o := optionsFor(ctx, t, dir)
 	pb, _, err := o.Loader.Load(file)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func hostlerPlay(t *testing.T, dir, file string, c runCase) (string, run.Result)
 	return out.String(), res
 }
 
-func optionsFor(t *testing.T, ctx context.Context, dir string) run.Options {
+func optionsFor(ctx context.Context, t *testing.T, dir string) run.Options {
 	t.Helper()
 	inv, _, err := inventory.Load(ctx, []string{filepath.Join(dir, "hosts")}, inventory.Options{PlaybookDir: dir})
 	if err != nil {

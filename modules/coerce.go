@@ -43,7 +43,7 @@ func (d *decoder) value(f *field, t reflect.Type, v any, path []any) (reflect.Va
 			d.fail(path, false, "", "argument %q: %v", dotted(path), err)
 			return reflect.Value{}, false
 		}
-		if w, ok := p.Interface().(interface{ Warning() string }); ok && w.Warning() != "" {
+		if w, ok := reflect.TypeAssert[interface{ Warning() string }](p); ok && w.Warning() != "" {
 			d.warnings = append(d.warnings, fmt.Sprintf("argument %q: %s", dotted(path), w.Warning()))
 		}
 		return p.Elem(), true
@@ -65,7 +65,7 @@ func (d *decoder) value(f *field, t reflect.Type, v any, path []any) (reflect.Va
 func (d *decoder) scalar(t reflect.Type, v any, path []any) (reflect.Value, bool) {
 	var got any
 	var err error
-	want := t.Kind().String()
+	var want string
 	switch {
 	case t == secretType:
 		want = "text"

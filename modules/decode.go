@@ -73,9 +73,9 @@ func (d *decoder) decode(s *schema, args *value.Dict, path []any) reflect.Value 
 
 // own asks the struct's own rules.
 func (d *decoder) own(out reflect.Value, path []any) {
-	c, ok := out.Interface().(checker)
+	c, ok := reflect.TypeAssert[checker](out)
 	if !ok {
-		c, ok = out.Addr().Interface().(checker)
+		c, ok = reflect.TypeAssert[checker](out.Addr())
 	}
 	if !ok {
 		return

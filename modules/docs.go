@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -93,11 +94,11 @@ func readDocs(c comments, s *schema) Docs {
 func splitExamples(doc string) (text, examples string) {
 	lines := strings.Split(strings.TrimRight(doc, "\n"), "\n")
 	at := len(lines)
-	for i := len(lines) - 1; i >= 0; i-- {
-		if lines[i] != "" && !strings.HasPrefix(lines[i], "\t") {
+	for i, line := range slices.Backward(lines) {
+		if line != "" && !strings.HasPrefix(line, "\t") {
 			break
 		}
-		if lines[i] != "" {
+		if line != "" {
 			at = i
 		}
 	}
@@ -131,8 +132,8 @@ func appendReturns(docs []ReturnDoc, c comments, t reflect.Type, prefix string) 
 	if t.Kind() != reflect.Struct || t == dictType.Elem() {
 		return docs
 	}
-	for i := range t.NumField() {
-		sf := t.Field(i)
+	for sf := range t.Fields() {
+		sf := sf
 		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
 		switch {
 		case sf.Anonymous && name == "":

@@ -20,7 +20,7 @@ func mergeStruct(d *value.Dict, v reflect.Value) {
 		if v.IsNil() {
 			return
 		}
-		if dict, ok := v.Interface().(*value.Dict); ok {
+		if dict, ok := reflect.TypeAssert[*value.Dict](v); ok {
 			for k, item := range dict.All() {
 				d.Set(k, item)
 			}

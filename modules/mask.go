@@ -53,7 +53,7 @@ func appendSecrets(to []string, v reflect.Value) []string {
 		}
 		return appendSecrets(to, v.Elem())
 	}
-	if text, ok := v.Interface().(secret.Text); ok && !text.IsZero() {
+	if text, ok := reflect.TypeAssert[secret.Text](v); ok && !text.IsZero() {
 		return append(to, text.Reveal())
 	}
 	switch v.Kind() {

@@ -89,7 +89,7 @@ func (d *display) once(text, color string) {
 func wrap(text string, columns int) string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && textWidth(line)+1+textWidth(word) > columns {
 			lines, line = append(lines, line), ""
 		}

@@ -48,7 +48,7 @@ func (s *statusLine) set(line string) {
 		return
 	}
 	s.line = line
-	_, _ = io.WriteString(s.w, "\r\x1b[K"+line) //nolint:errcheck // the next Write reports the same broken terminal
+	_, _ = io.WriteString(s.w, "\r\x1b[K"+line)
 }
 
 // Live shows another sink's text with a last line below it that tells the task, how many hosts are done, run and

@@ -134,8 +134,8 @@ func label(o *run.Outcome) string {
 func itemLabel(o *run.Outcome) string { return text(o.Item) }
 
 // tail is the result after a status line, where it is to be seen.
-func (d *display) tail(o *run.Outcome, above int) string {
-	if !o.Verbose && d.opts.Verbosity <= above {
+func (d *display) tail(o *run.Outcome) string {
+	if !o.Verbose && d.opts.Verbosity == 0 {
 		return ""
 	}
 	return " => " + d.dump(o)
@@ -186,7 +186,7 @@ func (t *Text) item(o *run.Outcome) {
 			return
 		}
 		t.head(o.Task)
-		t.line("skipping: ["+o.Host+"] => (item="+itemLabel(o)+") "+t.tail(o, 0), cyan)
+		t.line("skipping: ["+o.Host+"] => (item="+itemLabel(o)+") "+t.tail(o), cyan)
 	case run.StatusFailed, run.StatusUnreachable:
 		t.head(o.Task)
 		t.warnings(o)
@@ -197,7 +197,7 @@ func (t *Text) item(o *run.Outcome) {
 		}
 		t.head(o.Task)
 		t.diff(o)
-		t.line(string(o.Status)+": ["+label(o)+"] => (item="+itemLabel(o)+")"+t.tail(o, 0), statusColor(o.Status))
+		t.line(string(o.Status)+": ["+label(o)+"] => (item="+itemLabel(o)+")"+t.tail(o), statusColor(o.Status))
 	}
 }
 
@@ -269,7 +269,7 @@ func (t *Text) skipped(e *run.HostFinished) {
 		o.Result = copied(o.Result)
 		o.Result.Delete("results")
 	}
-	t.line("skipping: ["+o.Host+"]"+t.tail(o, 0), cyan)
+	t.line("skipping: ["+o.Host+"]"+t.tail(o), cyan)
 }
 
 func (t *Text) fine(e *run.HostFinished) {
@@ -289,7 +289,7 @@ func (t *Text) fine(e *run.HostFinished) {
 	if e.Items {
 		return
 	}
-	t.line(string(o.Status)+": ["+label(o)+"]"+t.tail(o, 0), statusColor(o.Status))
+	t.line(string(o.Status)+": ["+label(o)+"]"+t.tail(o), statusColor(o.Status))
 }
 
 func (t *Text) retry(e *run.Retrying) {

@@ -19,24 +19,17 @@ type batch struct {
 	hosts []*hostState
 	by    map[string]*hostState
 
-	works    map[workKey]*work
 	results  chan *outcome
 	flushing bool // the lockstep is in the handlers
 	broke    bool // the play ends for all: any_errors_fatal, max_fail_percentage
-	failures int  // of the batch, for max_fail_percentage
 	err      error
-}
-
-type workKey struct {
-	task    *playbook.Task
-	handler bool
 }
 
 // runBatch runs the play on some hosts and reports whether a failure rule ended the play.
 func (p *play) runBatch(ctx context.Context, hosts []*inventory.Host) (bool, error) {
 	b := &batch{
 		play: p, by: make(map[string]*hostState, len(hosts)),
-		works: make(map[workKey]*work), results: make(chan *outcome, p.r.o.Forks),
+		results: make(chan *outcome, p.r.o.Forks),
 	}
 	start := p.startPlace(ctx)
 	for _, h := range hosts {

@@ -102,7 +102,7 @@ func (j *job) perform(ctx context.Context, s *vars.Scope, k *settings) *result {
 	if err != nil {
 		return j.lost(ctx, err)
 	}
-	defer conn.Close() //nolint:errcheck // gives the connection back; a broken one shows when it is next used
+	defer conn.Close()
 	host := modules.NewHost(modules.HostOptions{
 		Name: j.h.name, Conn: conn, Check: k.check, Diff: k.diff, Verbose: j.b.r.o.Verbosity, NoLog: k.noLog, Env: k.env,
 		Local: j.local(s), Live: j.live(k),
@@ -292,7 +292,7 @@ func (a *actionRun) Reconnect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // as in perform
+	defer conn.Close()
 	if rc, ok := conn.(transport.Reconnecter); ok {
 		return rc.Reconnect(ctx)
 	}

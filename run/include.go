@@ -50,7 +50,7 @@ func (j *job) include(ctx context.Context, s *vars.Scope) *result {
 	}
 	path, err := j.b.r.o.Loader.FindTasks(name, t)
 	if err != nil {
-		inc.file, inc.err = name, fmt.Errorf("Could not find or access '%s' on the Ansible Controller: %s", name, message(err)) //nolint:staticcheck // Ansible's words
+		inc.file, inc.err = name, fmt.Errorf("Could not find or access '%s' on the Ansible Controller: %s", name, message(err))
 		return r
 	}
 	inc.file = path

@@ -126,9 +126,7 @@ func (j *job) loopItems(ctx context.Context, s *vars.Scope) (*value.List, error)
 		return withoutTuples(l).(*value.List), nil
 	}
 	if err != nil {
-		if v, err = j.foundTerms(ctx, s); err != nil {
-			return nil, err
-		}
+		v = j.foundTerms(ctx, s)
 	}
 	terms, ok := asList(v)
 	if !ok {
@@ -181,10 +179,10 @@ func withoutTuples(v any) any {
 }
 
 // foundTerms renders the terms of with_first_found, leaving out those with undefined names, as Ansible does.
-func (j *job) foundTerms(ctx context.Context, s *vars.Scope) (any, error) {
+func (j *job) foundTerms(ctx context.Context, s *vars.Scope) *value.List {
 	l, ok := j.w.task.Loop.Value.(*value.List)
 	if !ok {
-		return value.NewList(), nil
+		return value.NewList()
 	}
 	out := value.NewList()
 	for _, item := range l.Items {
@@ -193,7 +191,7 @@ func (j *job) foundTerms(ctx context.Context, s *vars.Scope) (any, error) {
 			out.Append(v)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // subdir is where with_first_found and with_fileglob look for the task.

@@ -66,7 +66,7 @@ func (j *job) keywords(ctx context.Context, s *vars.Scope) (*settings, error) {
 	}
 	if k.args, err = j.arguments(ctx, s); err != nil {
 		if isUndefined(err) {
-			err = fmt.Errorf("The task includes an option with an undefined variable. The error was: %w", err) //nolint:staticcheck // Ansible's words, which people search for
+			err = fmt.Errorf("The task includes an option with an undefined variable. The error was: %w", err)
 		}
 		return nil, err
 	}

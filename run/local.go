@@ -124,7 +124,7 @@ func (l *local) Create(path string, mode fs.FileMode, r io.Reader) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name()) //nolint:errcheck // the first error counts
+			_ = os.Remove(f.Name())
 		}
 	}()
 	_, err = io.Copy(f, r)
@@ -166,8 +166,12 @@ func (l *local) Render(ctx context.Context, path string, o modules.RenderOptions
 		to   *string
 		from string
 	}{
-		{&opts.BlockStart, o.BlockStart}, {&opts.BlockEnd, o.BlockEnd}, {&opts.VariableStart, o.VariableStart},
-		{&opts.VariableEnd, o.VariableEnd}, {&opts.CommentStart, o.CommentStart}, {&opts.CommentEnd, o.CommentEnd},
+		{&opts.BlockStart, o.BlockStart},
+		{&opts.BlockEnd, o.BlockEnd},
+		{&opts.VariableStart, o.VariableStart},
+		{&opts.VariableEnd, o.VariableEnd},
+		{&opts.CommentStart, o.CommentStart},
+		{&opts.CommentEnd, o.CommentEnd},
 		{&opts.NewlineSequence, o.NewlineSequence},
 	} {
 		if d.from != "" {

@@ -182,7 +182,7 @@ func (b *batch) resetConnection(ctx context.Context, w *work, h *hostState) stri
 	if err != nil {
 		return "no connection, nothing to reset"
 	}
-	defer conn.Close() //nolint:errcheck // as in perform
+	defer conn.Close()
 	if r, ok := conn.(resetter); ok {
 		if err := r.Reset(); err != nil {
 			b.r.warn("reset connection: " + err.Error())

@@ -26,7 +26,6 @@ type hostState struct {
 
 	unreachable bool
 	lost        bool // counted as failed: it takes no part in further plays
-	ended       bool // meta: end_host
 	// ran and finished hold the keys of roles that ran a task, and that came to their end.
 	ran, finished map[string]struct{}
 }
@@ -68,17 +67,16 @@ func (h *hostState) work() *upcoming {
 }
 
 // take goes to what peek gave.
-func (h *hostState) take() *node {
+func (h *hostState) take() {
 	u := h.peek()
 	h.next = nil
 	h.walk = u.walk
 	if u.h != nil {
 		h.at = u.at
 		delete(h.notified, u.h)
-		return u.n
+		return
 	}
 	h.flushing = false
-	return u.n
 }
 
 // fail moves the host to what deals with a failure of the task taken last.

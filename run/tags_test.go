@@ -51,8 +51,15 @@ func TestMatches(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"a", "a", true}, {"a*", "abc", true}, {"*c", "abc", true}, {"a?c", "abc", true}, {"a?c", "ac", false},
-		{"*", "", true}, {"a", "ab", false}, {"*b*", "abc", true}, {"*d*", "abc", false},
+		{"a", "a", true},
+		{"a*", "abc", true},
+		{"*c", "abc", true},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"*", "", true},
+		{"a", "ab", false},
+		{"*b*", "abc", true},
+		{"*d*", "abc", false},
 	} {
 		if got := matches(c.pattern, c.name); got != c.want {
 			t.Errorf("matches(%q, %q) = %t", c.pattern, c.name, got)

@@ -223,7 +223,7 @@ func (s *Scope) Condition(ctx context.Context, v any, pos diag.Pos) (bool, error
 }
 
 func conditionError(shown any, pos diag.Pos, err error) error {
-	return &diag.Error{Pos: pos, Err: fmt.Errorf("The conditional check '%v' failed. The error was: %w", shown, err)} //nolint:staticcheck // Ansible's words, which people search for
+	return &diag.Error{Pos: pos, Err: fmt.Errorf("The conditional check '%v' failed. The error was: %w", shown, err)}
 }
 
 // unrendered reports whether a value holds anything still to be rendered.

@@ -18,7 +18,7 @@ var commandSource string
 var Command = modules.Define("command", commandSource, runCommand,
 	modules.Aliases("ansible.builtin.command", "ansible.legacy.command"), modules.FreeForm("cmd"))
 
-// CommandArgs runs a program on the host, without a shell: variables such as $HOME in the arguments are replaced, but
+// Args runs a program on the host, without a shell: variables such as $HOME in the arguments are replaced, but
 // pipes, redirections and wildcards are not special. Use shell for those.
 //
 //	# Define a domain unless it is there.
@@ -27,7 +27,7 @@ var Command = modules.Define("command", commandSource, runCommand,
 //	# An argument with blanks.
 //	- command:
 //	    argv: [virsh, desc, web, "the web server"]
-type CommandArgs struct {
+type Args struct {
 	// The program and its arguments as one text, split as a shell splits words. It may also stand right after the module's name.
 	Cmd string `arg:"cmd,alias=_raw_params"`
 	// The program and its arguments as a list.
@@ -85,7 +85,7 @@ type Result struct {
 	Skipped bool `json:"skipped,omitempty"`
 }
 
-func runCommand(ctx context.Context, h *modules.Host, args CommandArgs) (Result, error) {
+func runCommand(ctx context.Context, h *modules.Host, args Args) (Result, error) {
 	if args.Executable != "" {
 		h.Warn("As of Ansible 2.4, the parameter 'executable' is no longer supported with the 'command' module. Not using '%s'.", args.Executable)
 	}
@@ -140,7 +140,7 @@ func (o Options) run(ctx context.Context, h *modules.Host, p modules.Program, sh
 	res := Result{Cmd: shown}
 	switch {
 	case ran.Chdir:
-		return res, fmt.Errorf("Unable to change directory before execution: %s", errnoText(ran)) //nolint:staticcheck // Ansible's wording, which playbooks look for
+		return res, fmt.Errorf("Unable to change directory before execution: %s", errnoText(ran))
 	case ran.Errno != 0:
 		res.Rc = &ran.Errno
 		if line, err := shell.Join(p.Argv...); err == nil {

@@ -59,6 +59,7 @@ func (c *shConn) Exec(ctx context.Context, cmd transport.Command) (transport.Out
 func (c *shConn) Put(context.Context, string, io.Reader, transport.PutOptions) error {
 	return errors.New("not here")
 }
+
 func (c *shConn) Get(context.Context, string) (io.ReadCloser, error) {
 	return nil, errors.New("not here")
 }

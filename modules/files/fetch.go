@@ -86,7 +86,7 @@ func runFetch(ctx context.Context, h *modules.Host, a FetchArgs) (FetchResult, e
 	}
 	if reason := reasons[r.Text("kind")]; reason != "" {
 		// In check mode an earlier task may be what would make the file.
-		if a.FailOnMissing && !(h.Planning() && r.Text("kind") == "missing") {
+		if a.FailOnMissing && (!h.Planning() || r.Text("kind") != "missing") {
 			return FetchResult{File: src}, fmt.Errorf("%s: %s", reason, src)
 		}
 		return FetchResult{File: src, Msg: reason + ", not transferring, ignored"}, nil

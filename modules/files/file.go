@@ -140,7 +140,6 @@ fi
 // fileNow is what the probe tells of a path and of what a link needs.
 type fileNow struct {
 	at, real info // of the path itself, and of what it points to when it is a link to follow
-	target   string
 	src      info
 	hasSrc   bool
 	isEmpty  bool // a folder without entries

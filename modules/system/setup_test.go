@@ -60,7 +60,7 @@ func TestSetupPartly(t *testing.T) {
 	if r.Facts.Len() != len(want) {
 		t.Errorf("%d facts, want %d", r.Facts.Len(), len(want))
 	}
-	if r := gather(t, "gather_subset", "netwrok"); !r.Failed || !strings.Contains(r.Msg, `bad subset "netwrok"`) {
+	if r := gather(t, "gather_subset", "nettwork"); !r.Failed || !strings.Contains(r.Msg, `bad subset "nettwork"`) {
 		t.Errorf("an unknown subset: failed %v, %q", r.Failed, r.Msg)
 	}
 }

@@ -210,8 +210,8 @@ func tunnel(n ssh.NewChannel) {
 	defer ch.Close()
 	go ssh.DiscardRequests(requests)
 	done := make(chan struct{}, 2)
-	go func() { io.Copy(up, ch); up.(*net.TCPConn).CloseWrite(); done <- struct{}{} }()
-	go func() { io.Copy(ch, up); ch.CloseWrite(); done <- struct{}{} }()
+	go func() { io.Copy(up, ch); _ = up.(*net.TCPConn).CloseWrite(); done <- struct{}{} }()
+	go func() { io.Copy(ch, up); _ = ch.CloseWrite(); done <- struct{}{} }()
 	<-done
 	<-done
 }
