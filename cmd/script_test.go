@@ -10,98 +10,116 @@ import (
 	"testing"
 
 	"github.com/hostlerhq/hostler/cmd"
-	"github.com/hostlerhq/hostler/transport/practice"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"hostler": func() { os.Exit(cmd.Main(os.Args, cmd.SystemStreams())) },
+		"hostler": func() {
+			status := cmd.Main(os.Args, cmd.SystemStreams())
+			notePeak()
+			os.Exit(status)
+		},
 	})
+}
+
+// notePeak writes what the program's memory came to into the file that the script names.
+func notePeak() {
+	file := os.Getenv("PEAK_FILE")
+	if file == "" {
+		return
+	}
+	text, err := os.ReadFile("/proc/self/status")
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 }
 
 // TestScript runs every testdata/script/*.txtar over the real command line. Besides testscript's own
 // commands there are:
 //
-//	hosts NAME...        start practice hosts and write their inventory to hosts.ini, their keys to known_hosts
-//	hosts -password P … / -nosftp … / -path DIR …   the same with a login password, without sftp, with DIR first in PATH
+//	hosts [OPTION...] NAME...
+//	                     start practice hosts and write their inventory to hosts.ini, their keys to known_hosts.
+//	                     -password P lets P log in too, -nosftp leaves the subsystem out, -sessions N bounds sessions,
+//	                     -become P puts a sudo and a su into PATH that want the password P, -path DIR puts DIR there
 //	stop NAME            stop one host: from now on its port refuses connections
+//	contacts N           N connections were made to the hosts, all together
+//	newkey FILE          make a key: FILE and FILE.pub
 //	status N hostler …   run and want this exit status
-//	golden FILE          compare stdout and stderr of the last command with FILE, after folder and port names
-//	                     were replaced by $WORK and PORT
+//	start hostler …      run in the background; only one at a time
+//	appears FILE         wait until the file exists
+//	says TEXT            wait until the program in the background printed TEXT
+//	interrupt            send it Ctrl-C
+//	finish N             wait for its end and want this exit status
+//	gone FILE            wait until the process whose number the file holds is no more
+//	golden FILE          compare stdout and stderr of the last program with FILE, after masked and ordered
+//	                     made them the same from run to run
+//	peak MEGABYTES       the last program that ran with PEAK_FILE set needed less
+//
+// UPDATE_SCRIPTS=1 writes what golden got into the scripts.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"hosts":  hosts,
-			"stop":   stop,
-			"status": status,
-			"golden": golden,
+			"hosts":     hosts,
+			"stop":      stop,
+			"contacts":  contacts,
+			"newkey":    newkey,
+			"status":    status,
+			"start":     start,
+			"appears":   appears,
+			"says":      says,
+			"interrupt": interrupt,
+			"finish":    finish,
+			"gone":      gone,
+			"golden":    golden,
+			"peak":      peak,
 		},
-		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
 }
 
-// farmKey finds the farm of a script.
-type farmKey struct{}
+// stateKey finds the state of a script.
+type stateKey struct{}
+
+// state is what the commands of one script share.
+type state struct {
+	farm    farm
+	env     []string
+	program *program
+	last    *program // whose output golden compares; nil is testscript's own last one
+	updates map[string]string
+}
+
+func stateOf(ts *testscript.TestScript) *state { return ts.Value(stateKey{}).(*state) }
 
 func setUp(env *testscript.Env) error {
 	// Nothing of the user's own: no configuration, no keys, no agent, no proxy.
 	home := filepath.Join(env.WorkDir, "home")
+	examples, err := filepath.Abs("../examples")
+	if err != nil {
+		return err
+	}
 	env.Setenv("HOME", home)
 	env.Setenv("NO_COLOR", "1")
 	env.Setenv("SSH_AUTH_SOCK", "")
 	env.Setenv("PATH", os.Getenv("PATH"))
-	env.Values[farmKey{}] = &farm{}
+	env.Setenv("EXAMPLES", examples)
+	env.Setenv("LC_ALL", "C.UTF-8")
+	s := &state{env: env.Vars}
+	env.Values[stateKey{}] = s
+	env.Defer(func() { s.farm.close() })
 	return os.MkdirAll(home, 0o700)
-}
-
-// farm is the practice hosts of one script.
-type farm struct{ *practice.Farm }
-
-func hosts(ts *testscript.TestScript, neg bool, args []string) {
-	if neg {
-		ts.Fatalf("unsupported: ! hosts")
-	}
-	var each practice.Options
-	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-		switch args[0] {
-		case "-password":
-			each.Password, args = args[1], args[2:]
-		case "-path":
-			each.Env = append(each.Env, "PATH="+ts.MkAbs(args[1])+":"+os.Getenv("PATH"))
-			args = args[2:]
-		case "-nosftp":
-			each.NoSFTP, args = true, args[1:]
-		case "-sessions":
-			each.MaxSessions, args = 2, args[1:]
-		default:
-			ts.Fatalf("hosts: unknown option %s", args[0])
-		}
-	}
-	f, err := practice.StartFarm(ts.MkAbs("."), args, each)
-	ts.Check(err)
-	ts.Value(farmKey{}).(*farm).Farm = f
-	ts.Defer(func() { f.Close() })
-	ts.Check(os.WriteFile(ts.MkAbs("hosts.ini"), []byte(f.Inventory("hypervisors")), 0o600))
-}
-
-func stop(ts *testscript.TestScript, _ bool, args []string) {
-	f := ts.Value(farmKey{}).(*farm)
-	for i, name := range f.Names {
-		if name == args[0] {
-			ts.Check(f.Servers[i].Close())
-			return
-		}
-	}
-	ts.Fatalf("stop: no host %s", args[0])
 }
 
 func status(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: status N program args...")
 	}
+	stateOf(ts).last = nil
 	err := ts.Exec(args[1], args[2:]...)
 	got := "0"
 	if err != nil {
@@ -110,34 +128,4 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit status %s, want %s\nstdout:\n%s\nstderr:\n%s", got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
-}
-
-func golden(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: golden FILE")
-	}
-	got := ts.ReadFile("stdout")
-	if errOut := ts.ReadFile("stderr"); errOut != "" {
-		got += "--- stderr\n" + errOut
-	}
-	got = masked(ts, got)
-	want := ts.ReadFile(args[0])
-	if got == want {
-		return
-	}
-	if os.Getenv("UPDATE_SCRIPTS") != "" {
-		ts.Check(os.WriteFile(filepath.Join(os.Getenv("UPDATE_SCRIPTS"), filepath.Base(ts.Name())+"."+args[0]), []byte(got), 0o600))
-	}
-	ts.Fatalf("%s differs.\nwant:\n%s\ngot:\n%s", args[0], want, got)
-}
-
-// masked replaces what differs from run to run: folder, ports.
-func masked(ts *testscript.TestScript, text string) string {
-	text = strings.ReplaceAll(text, ts.Getenv("WORK"), "$WORK")
-	if f := ts.Value(farmKey{}).(*farm); f.Farm != nil {
-		for _, s := range f.Servers {
-			text = strings.ReplaceAll(text, fmt.Sprint(s.Addr().Port), "PORT")
-		}
-	}
-	return text
 }

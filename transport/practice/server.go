@@ -46,6 +46,7 @@ type Server struct {
 	mu       sync.Mutex
 	conns    map[net.Conn]struct{}
 	closed   bool
+	accepted int
 }
 
 const defaultMaxSessions = 10
@@ -86,6 +87,13 @@ func (s *Server) Addr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
 
 // HostKey is the server's public key.
 func (s *Server) HostKey() ssh.PublicKey { return s.opts.HostKey.PublicKey() }
+
+// Accepted is how many connections were made so far, those that did not log in too.
+func (s *Server) Accepted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted
+}
 
 // Cut breaks every connection at once, as a pulled cable would, and goes on serving new ones.
 func (s *Server) Cut() {
@@ -159,6 +167,7 @@ func (s *Server) track(c net.Conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
+	s.accepted++
 	return true
 }
 

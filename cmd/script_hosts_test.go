@@ -1,0 +1,103 @@
+//go:build script
+
+package cmd_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/hostlerhq/hostler/internal/secret"
+	"github.com/hostlerhq/hostler/internal/sshkey"
+	"github.com/hostlerhq/hostler/transport/practice"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// farm is the practice hosts of one script; nil until there are any.
+type farm struct{ *practice.Farm }
+
+func (f farm) close() {
+	if f.Farm != nil {
+		_ = f.Close()
+	}
+}
+
+func hosts(ts *testscript.TestScript, neg bool, args []string) {
+	s := stateOf(ts)
+	if neg || s.farm.Farm != nil {
+		ts.Fatalf("usage: hosts [option...] name..., once")
+	}
+	each, names := hostOptions(ts, args)
+	f, err := practice.StartFarm(ts.MkAbs("."), names, each)
+	ts.Check(err)
+	s.farm.Farm = f
+	ts.Check(os.WriteFile(ts.MkAbs("hosts.ini"), []byte(f.Inventory("hypervisors")), 0o600))
+}
+
+func hostOptions(ts *testscript.TestScript, args []string) (practice.Options, []string) {
+	var o practice.Options
+	path := os.Getenv("PATH")
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		switch {
+		case args[0] == "-nosftp":
+			o.NoSFTP, args = true, args[1:]
+			continue
+		case len(args) < 2:
+			ts.Fatalf("hosts: %s wants a value", args[0])
+		case args[0] == "-password":
+			o.Password = args[1]
+		case args[0] == "-path":
+			path = ts.MkAbs(args[1]) + ":" + path
+		case args[0] == "-become":
+			tools, err := filepath.Abs("testdata/tools")
+			ts.Check(err)
+			path = tools + ":" + path
+			o.Env = append(o.Env, "TOOL_PASSWORD="+args[1])
+		case args[0] == "-sessions":
+			n, err := strconv.Atoi(args[1])
+			ts.Check(err)
+			o.MaxSessions = n
+		default:
+			ts.Fatalf("hosts: unknown option %s", args[0])
+		}
+		args = args[2:]
+	}
+	o.Env = append(o.Env, "PATH="+path)
+	return o, args
+}
+
+func stop(ts *testscript.TestScript, _ bool, args []string) {
+	f := stateOf(ts).farm
+	for i, name := range f.Names {
+		if name == args[0] {
+			ts.Check(f.Servers[i].Close())
+			return
+		}
+	}
+	ts.Fatalf("stop: no host %s", args[0])
+}
+
+func contacts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: contacts N")
+	}
+	n := 0
+	for _, server := range stateOf(ts).farm.Servers {
+		n += server.Accepted()
+	}
+	if fmt.Sprint(n) != args[0] {
+		ts.Fatalf("%d connections, want %s", n, args[0])
+	}
+}
+
+func newkey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: newkey FILE")
+	}
+	pair, err := sshkey.Generate("script", secret.Text{})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(pair.Private.Reveal()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0])+".pub", []byte(pair.Public+"\n"), 0o644))
+}
