@@ -56,7 +56,7 @@ func demo(ctx context.Context, s Streams, in *interrupts, keep bool) error {
 		"  hostler run hypervisors -i hosts.ini -a 'cat site/card.txt'\n  hostler play -i hosts.ini site.yml --check --diff\n", dir)
 	select {
 	case <-ctx.Done():
-	case <-in.grace():
+	case <-in.grace(nil):
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 )
@@ -34,6 +35,13 @@ func (e usageError) Error() string { return e.err.Error() }
 
 func (e usageError) Unwrap() error { return e.err }
 
+// optionsError is a command line whose options do not go together.
+type optionsError struct{ err error }
+
+func (e optionsError) Error() string { return e.err.Error() }
+
+func (e optionsError) Unwrap() error { return e.err }
+
 // hintError adds what to do to an error that has no place in a file.
 type hintError struct {
 	err  error
@@ -60,20 +68,37 @@ func finish(s Streams, err error) int {
 		printMistakes(s, mistakes)
 		return exitUnreachable
 	}
+	if placeless, ok := errors.AsType[diag.List](err); ok {
+		return finishPlaceless(s, placeless)
+	}
 	fmt.Fprintf(s.Err, "ERROR! %v\n", err)
 	if hinted, ok := errors.AsType[hintError](err); ok {
 		fmt.Fprintf(s.Err, "hint: %s\n", hinted.hint)
 	}
-	if usage, ok := errors.AsType[usageError](err); ok {
-		_ = usage
+	if _, ok := errors.AsType[usageError](err); ok {
 		return exitFailed
+	}
+	if _, ok := errors.AsType[optionsError](err); ok {
+		return exitOptions
+	}
+	return exitError
+}
+
+// finishPlaceless prints mistakes that stand in no file.
+func finishPlaceless(s Streams, list diag.List) int {
+	for _, e := range diag.Sorted(list) {
+		fmt.Fprintf(s.Err, "ERROR! %v\n", e)
+		if e.Hint != "" {
+			fmt.Fprintf(s.Err, "hint: %s\n", e.Hint)
+		}
 	}
 	return exitError
 }
 
 // asMistakes gives the mistakes in users' files that an error is about.
 func asMistakes(err error) diag.List {
-	if list, ok := errors.AsType[diag.List](err); ok {
+	list, ok := errors.AsType[diag.List](err)
+	if ok && slices.ContainsFunc(list, func(e *diag.Error) bool { return !e.Pos.IsZero() }) {
 		return list
 	}
 	if one, ok := errors.AsType[*diag.Error](err); ok && !one.Pos.IsZero() {

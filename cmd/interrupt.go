@@ -15,6 +15,7 @@ type interrupts struct {
 	mu   sync.Mutex
 	soft chan struct{} // closed at the first interrupt; nil without grace
 	told bool
+	tell func() // says that the first interrupt was heard; may be nil
 }
 
 // watchInterrupts starts watching; release ends it.
@@ -43,10 +44,11 @@ func watchInterrupts() (in *interrupts, release func()) {
 	}
 }
 
-// grace gives a channel that the first interrupt closes.
-func (in *interrupts) grace() <-chan struct{} {
+// grace gives a channel that the first interrupt closes, after tell.
+func (in *interrupts) grace(tell func()) <-chan struct{} {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.tell = tell
 	if in.soft == nil {
 		in.soft = make(chan struct{})
 	}
@@ -61,6 +63,9 @@ func (in *interrupts) first() bool {
 		return false
 	}
 	in.told = true
+	if in.tell != nil {
+		in.tell()
+	}
 	close(in.soft)
 	return true
 }

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,7 +80,7 @@ func (f *inventoryFlags) list(s Streams) []string {
 	return nil
 }
 
-// loadInventory reads the inventory; warnings are printed, a source that does not exist is an error.
+// load reads the inventory; warnings are printed, a source that cannot be read is an error.
 func (f *inventoryFlags) load(ctx context.Context, s Streams, engine *vars.Engine, extra *value.Dict, playbookDir string) (*inventory.Inventory, error) {
 	inv, warnings, err := inventory.Load(ctx, f.list(s), inventory.Options{
 		Evaluate: func(ctx context.Context, text string, expr bool, layer *value.Dict) (any, error) {
@@ -92,19 +91,23 @@ func (f *inventoryFlags) load(ctx context.Context, s Streams, engine *vars.Engin
 			return scope.Render(ctx, &value.Template{Text: text})
 		},
 		RunScript: func(ctx context.Context, path string, args ...string) ([]byte, error) {
-			return localexec.Output(ctx, localexec.Program{Path: path, Args: args})
+			abs, err := filepath.Abs(path) // not a program of PATH
+			if err != nil {
+				return nil, err
+			}
+			return localexec.Output(ctx, localexec.Program{Path: abs, Args: args})
 		},
-		PlaybookDir: playbookDir,
-		ExtraVars:   extra,
+		AnyUnparsedFatal: true,
+		PlaybookDir:      playbookDir,
+		ExtraVars:        extra,
 	})
-	printMistakes(s, warnings)
-	if missing, ok := errors.AsType[*inventory.NotFoundError](err); ok {
-		return nil, hintError{
-			fmt.Errorf("no such inventory: %s", missing.Path),
-			"-i takes a file, a folder, a script, or host names separated by commas (a single one with a comma after it)",
-		}
+	if err != nil {
+		var mistakes diag.List
+		mistakes.Add(err)
+		return nil, append(mistakes, warnings...)
 	}
-	return inv, err
+	printMistakes(s, warnings)
+	return inv, nil
 }
 
 // extraVars reads -e: k=v pairs, YAML or JSON text, or @file; later ones win.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/report"
@@ -118,18 +119,30 @@ func anyHosts(ss *session) error {
 	if err != nil {
 		return err
 	}
-	printMistakes(ss.s, warnings)
 	if len(hosts) == 0 {
-		return noHosts(ss.opts.Limit)
+		return noHosts(ss, warnings, "all")
 	}
 	return nil
 }
 
-func noHosts(pattern string) error {
+// noHosts words the error of a pattern and --limit that leave nothing, as Ansible does, with what did not match.
+func noHosts(ss *session, warnings diag.List, pattern string) error {
+	printMistakes(ss.s, warnings)
 	return hintError{
 		errors.New("Specified inventory, host pattern and/or --limit leaves us with no hosts to target."),
-		fmt.Sprintf("nothing in the inventory matches %q; hostler inventory --graph shows what there is", pattern),
+		noHostsHint(ss, pattern),
 	}
+}
+
+func noHostsHint(ss *session, pattern string) string {
+	if len(ss.opts.InventorySources) == 0 {
+		return "there is no inventory: name one with -i or HOSTLER_INVENTORY, or write " + strings.Join(defaultInventories(), " or ")
+	}
+	what := fmt.Sprintf("%q", pattern)
+	if ss.opts.Limit != "" {
+		what += fmt.Sprintf(" within --limit %q", ss.opts.Limit)
+	}
+	return "no host matches " + what + "; hostler inventory --graph shows what there is"
 }
 
 func (f *tagFlags) apply(o *run.Options) {

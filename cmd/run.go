@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -53,6 +54,9 @@ func newRun(s Streams, in *interrupts) *cobra.Command {
 }
 
 func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern string) error {
+	if err := o.needArgs(pattern); err != nil {
+		return err
+	}
 	task, err := adHocTask(o.module, o.args)
 	if err != nil {
 		return err
@@ -66,11 +70,11 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 	if err != nil {
 		return err
 	}
-	printMistakes(s, warnings)
 	if len(hosts) == 0 {
-		return noHosts(pattern)
+		return noHosts(ss, warnings, pattern)
 	}
 	if o.listHosts {
+		printMistakes(s, warnings)
 		fmt.Fprintf(s.Out, "  hosts (%d):\n", len(hosts))
 		for _, h := range hosts {
 			fmt.Fprintf(s.Out, "    %s\n", h.Name)
@@ -85,6 +89,23 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 		return fmt.Errorf("print the results: %w", closeErr)
 	}
 	return ended(result, err)
+}
+
+// needArgs refuses, as Ansible does, a module that is nothing without arguments.
+func (o *runOptions) needArgs(pattern string) error {
+	switch strings.TrimPrefix(o.module, "ansible.builtin.") {
+	case "command", "shell", "raw", "script":
+	default:
+		return nil
+	}
+	if strings.TrimSpace(o.args) != "" {
+		return nil
+	}
+	hint := "-a gives the command, -m another module, such as -m ping"
+	if ext := filepath.Ext(pattern); ext == ".yml" || ext == ".yaml" {
+		hint = "did you mean hostler play " + pattern + "?"
+	}
+	return hintError{optionsError{fmt.Errorf("No argument passed to %s module", o.module)}, hint}
 }
 
 func (o *runOptions) sink(s Streams) run.Sink {

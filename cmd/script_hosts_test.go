@@ -68,7 +68,7 @@ func hostOptions(ts *testscript.TestScript, args []string) (practice.Options, []
 	return o, args
 }
 
-func stop(ts *testscript.TestScript, _ bool, args []string) {
+func down(ts *testscript.TestScript, _ bool, args []string) {
 	f := stateOf(ts).farm
 	for i, name := range f.Names {
 		if name == args[0] {
@@ -76,7 +76,7 @@ func stop(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("stop: no host %s", args[0])
+	ts.Fatalf("down: no host %s", args[0])
 }
 
 func contacts(ts *testscript.TestScript, neg bool, args []string) {

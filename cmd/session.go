@@ -11,6 +11,7 @@ import (
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/secret"
 	"github.com/hostlerhq/hostler/inventory"
+	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/catalog"
@@ -67,9 +68,14 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 		Inventory: loaded, Engine: ss.engine, Pool: ss.pool, Modules: catalog.Lookup(), Loader: ss.loader,
 		LoadVars: varsFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
-		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(),
+		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),
 	}
 	return ss, nil
+}
+
+// tellInterrupted answers the first Ctrl-C.
+func tellInterrupted(s Streams) {
+	fmt.Fprintln(s.Err, "Interrupted: no further task starts, the running ones end. Ctrl-C again cuts them off.")
 }
 
 // checkTemplate finds mistakes of syntax in templates and expressions when a playbook is loaded.
@@ -84,6 +90,15 @@ func (ss *session) checkTemplate(text string, pos diag.Pos, expr bool) *diag.Err
 		return nil
 	}
 	if d, ok := errors.AsType[*diag.Error](err); ok {
+		return d
+	}
+	if j, ok := errors.AsType[*jinja.Error](err); ok {
+		what := "template"
+		if expr {
+			what = "expression"
+		}
+		d := diag.Errorf(j.Pos, "%s: %w", what, j.Err)
+		d.Hint = j.Hint
 		return d
 	}
 	return diag.Errorf(pos, "%w", err)

@@ -71,6 +71,11 @@ func parseINI(file string, text []byte) ([]iniLine, diag.List) {
 			kind = "unknown"
 			continue
 		}
+		if line[0] == '[' && kind != "vars" && !strings.Contains(line, "]") {
+			errs.Add(diag.Errorf(pos, "section %s lacks its ]", line))
+			kind = "unknown"
+			continue
+		}
 		entry, err := parseINILine(line, kind, pos)
 		if err != nil {
 			errs.Add(err)

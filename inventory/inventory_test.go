@@ -214,7 +214,7 @@ func TestLimit(t *testing.T) {
 		t.Error("a missing limit file is no error")
 	}
 	_, warnings, _ := inv.Match("all:aa", "")
-	if len(warnings) != 1 || warnings[0].Error() != "could not match supplied host pattern, ignoring: aa" {
+	if len(warnings) != 1 || warnings[0].Error() != "Could not match supplied host pattern, ignoring: aa" {
 		t.Errorf("got %v", warnings)
 	}
 	if _, _, err := inv.Match("all[7]", ""); err == nil {

@@ -54,7 +54,7 @@ func (inv *Inventory) limitParts(limit string) ([]string, error) {
 		}
 		text, err := inv.opts.Open(file)
 		if err != nil {
-			return nil, fmt.Errorf("reading limit file: %w", err)
+			return nil, fmt.Errorf("read the limit file: %w", err)
 		}
 		for line := range strings.SplitSeq(string(text), "\n") {
 			out = append(out, strings.TrimSpace(line))
@@ -198,7 +198,7 @@ func (m *matcher) named(name string) ([]*Host, error) {
 
 // noMatch warns, with a near name when there is one.
 func (m *matcher) noMatch(name string) {
-	e := diag.Errorf(diag.Pos{}, "could not match supplied host pattern, ignoring: %s", name)
+	e := diag.Errorf(diag.Pos{}, "Could not match supplied host pattern, ignoring: %s", name)
 	e.Severity = diag.Warning
 	var names []string
 	for _, g := range m.inv.groups {

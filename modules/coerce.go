@@ -40,7 +40,7 @@ func (d *decoder) value(f *field, t reflect.Type, v any, path []any) (reflect.Va
 	case reflect.PointerTo(t).Implements(argumentType):
 		p := reflect.New(t)
 		if err := p.Interface().(argument).DecodeArg(v); err != nil {
-			d.fail(path, false, "", "argument %q: %v", dotted(path), err)
+			d.fail(path, false, "", "argument %q %v", dotted(path), err)
 			return reflect.Value{}, false
 		}
 		if w, ok := reflect.TypeAssert[interface{ Warning() string }](p); ok && w.Warning() != "" {

@@ -144,7 +144,7 @@ func TestMistakes(t *testing.T) {
 		{value.NewDict("switch", "onn"), `switch: argument "switch" must be one of on, off, auto, not "onn" (did you mean "on"?)`},
 		{value.NewDict("disks", value.NewList(value.NewDict("sise", 1))), "disks[0].sise: unknown argument \"sise\" (did you mean \"size\"?)\ndisks[0]: missing required argument \"disks[0].size\""},
 		{value.NewDict("ports", value.NewList(1, "x")), `ports[1]: argument "ports[1]" must be a whole number, not "x"`},
-		{value.NewDict("mode", "rw-r--r--"), `mode: argument "mode": must be permissions ('0644' or u=rw,g=r), not "rw-r--r--"`},
+		{value.NewDict("mode", "rw-r--r--"), `mode: argument "mode" must be permissions ('0644' or u=rw,g=r), not "rw-r--r--"`},
 		{value.NewDict("size", "ten"), `size: argument "size": must be a size (10G, 512MiB, 10GB), not "ten"`},
 		{value.NewDict("password", "a", "key", "b"), `key: arguments are mutually exclusive: password, key`},
 		{value.NewDict("a", "x"), `: arguments are required together: a, b`},
@@ -256,7 +256,7 @@ func TestErrorsOfTheWayAreNoResults(t *testing.T) {
 	}{
 		{fmt.Errorf("probe: %w", unreachable), true, ""},
 		{fmt.Errorf("probe: %w", transport.ErrLost), true, ""},
-		{&transport.BecomeError{Method: "sudo", Reason: "Missing sudo password"}, false, "Missing sudo password"},
+		{&transport.BecomeError{Method: "sudo", Reason: "Missing sudo password"}, true, ""},
 		{&transport.ExitError{Command: "virsh", Status: 1, Stderr: []byte("no\n")}, false, "virsh: exit status 1: no"},
 		{errors.New("plain"), false, "plain"},
 	} {

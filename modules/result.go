@@ -38,7 +38,7 @@ type Diff struct {
 
 // Run runs the module on a host. Args are rendered, but for those that the module takes late.
 // A module's failure is in the Result; err is for what is not the module's: *transport.UnreachableError,
-// transport.ErrLost, a cancelled context.
+// *transport.BecomeError, transport.ErrLost, a cancelled context.
 func (m *Module) Run(ctx context.Context, h *Host, args *value.Dict) (Result, error) {
 	var d decoder
 	decoded := d.decode(m.args, args, nil)
@@ -74,6 +74,9 @@ func notTheModules(ctx context.Context, err error) error {
 		return nil
 	}
 	if _, ok := errors.AsType[*transport.UnreachableError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*transport.BecomeError](err); ok {
 		return err
 	}
 	if errors.Is(err, transport.ErrLost) || ctx.Err() != nil {

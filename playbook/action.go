@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -273,6 +274,9 @@ func (ld *load) checkArgs(t *Task) {
 			continue
 		}
 		e := ld.strict(guarded(&t.Keywords), t.Args.Where(bad.Path, bad.Key), "%s: %s", t.BaseAction(), bad.Msg)
+		if bad.Hint == "" && bad.Key && len(bad.Path) == 1 && slices.Contains(keywordNames(onTask), fmt.Sprint(bad.Path[0])) {
+			e.hint("%v is a keyword of a task: indent it as far as the name of the module", bad.Path[0])
+		}
 		if bad.Hint != "" {
 			e.hint("%s", bad.Hint)
 		}

@@ -316,7 +316,7 @@ func (ld *load) conditions(p place, e document.Entry) []Field {
 				hint("write the expression without {{ }}")
 			ld.templates(v)
 		case string:
-			ld.expression(v, pos)
+			ld.expression(v, doc.TextPos(n))
 		}
 		out = append(out, Field{Value: v, Pos: pos, Set: true})
 	}

@@ -146,18 +146,24 @@ func (j *job) lost(ctx context.Context, err error) *result {
 		return failure("interrupted: " + ctx.Err().Error())
 	}
 	if b, ok := errors.AsType[*transport.BecomeError](err); ok {
-		return failure(b.Reason)
+		return failure(b.Reason + hint(b.Hint()))
 	}
 	msg := err.Error()
 	if u, ok := errors.AsType[*transport.UnreachableError](err); ok {
 		msg = "Failed to connect to the host via ssh: " + msg
-		if u.Hint != "" {
-			msg += " (" + u.Hint + ")"
-		}
+		msg += hint(u.Hint)
 	} else if !errors.Is(err, transport.ErrLost) {
 		return failure(msg)
 	}
 	return &result{unreachable: true, data: value.NewDict("unreachable", true, "msg", msg, "changed", false)}
+}
+
+// hint puts what to do behind a message.
+func hint(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
 }
 
 // act runs an action of the run itself.

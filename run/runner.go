@@ -197,7 +197,7 @@ func (r *runner) warn(text string) {
 
 func (r *runner) warnAll(list diag.List) {
 	for _, e := range list {
-		r.warn(e.Error())
+		r.warn(e.Error() + hint(e.Hint))
 	}
 }
 

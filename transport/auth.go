@@ -255,6 +255,13 @@ func (a *authenticator) denied() *deniedError {
 }
 
 func (a *authenticator) advice() string {
+	if len(a.tried) == 0 && len(a.skipped) > 0 {
+		return "check the key: ansible_ssh_private_key_file, --private-key or IdentityFile name it; or " + a.otherAdvice()
+	}
+	return a.otherAdvice()
+}
+
+func (a *authenticator) otherAdvice() string {
 	switch takesPassword := slices.Contains(a.allowed, "password") || slices.Contains(a.allowed, "keyboard-interactive"); {
 	case a.partial:
 		return "the host wants a further proof after the first one: " + strings.Join(a.allowed, ", ")

@@ -17,6 +17,9 @@ import (
 // passwordLimit is how long sudo, su or doas may take to let us in, as in Ansible.
 const passwordLimit = 12 * time.Second
 
+// maxSaid bounds how much of a tool's complaint is read.
+const maxSaid = 4 << 10
+
 // escalation is one call of sudo, su or doas.
 type escalation struct {
 	line   string // for the login shell
@@ -193,6 +196,10 @@ func (w *worker) authenticate(b Become, e escalation) error {
 		}
 		streams[i].ask(i, answers)
 	}
+	if w.tty { // a server that gives no terminal keeps what the tool says on stderr
+		rest, _ := io.ReadAll(io.LimitReader(w.errs.r, maxSaid))
+		all = append(all, rest...)
+	}
 	said := strings.TrimSpace(string(all))
 	if e.prompt != "" {
 		said = strings.TrimSpace(strings.ReplaceAll(said, e.prompt, "\n"))
@@ -216,9 +223,9 @@ func (w *worker) takeOver(streams []*handover, marked int, rest []byte) {
 // wrongOrMissing is a question that we cannot answer, or not again.
 func (b Become) wrongOrMissing(answered bool, said string) error {
 	if answered {
-		return b.refused("Incorrect "+b.Method+" password", said)
+		return b.refused(incorrectPassword(b.Method), said)
 	}
-	return b.refused("Missing "+b.Method+" password", said)
+	return b.refused(missingPassword(b.Method), said)
 }
 
 func (b Become) refused(reason, said string) *BecomeError {

@@ -51,6 +51,21 @@ type BecomeError struct {
 
 func (e *BecomeError) Error() string { return e.Reason }
 
+// Hint says what to do; "" where the reason says it all.
+func (e *BecomeError) Hint() string {
+	switch e.Reason {
+	case missingPassword(e.Method):
+		return "ask for it with --ask-become-pass, or set ansible_become_password"
+	case incorrectPassword(e.Method):
+		return "it came from ansible_become_password, --become-password-file or the question asked"
+	}
+	return ""
+}
+
+func missingPassword(method string) string { return "Missing " + method + " password" }
+
+func incorrectPassword(method string) string { return "Incorrect " + method + " password" }
+
 // TimeoutError says that a command ran longer than it was allowed to; it was killed.
 type TimeoutError struct {
 	Command string

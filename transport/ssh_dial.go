@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,6 +166,9 @@ func dialError(s *sshSettings, err error) error {
 	reason := err
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		reason = op.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](reason); ok {
+		reason = call.Err // "connect" is said already
 	}
 	u := &UnreachableError{Op: "connect", Err: fmt.Errorf("%s: %w", s.address(), reason)}
 	switch {

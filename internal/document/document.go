@@ -117,6 +117,20 @@ func (d Document) Pos(n *yaml.Node) diag.Pos {
 	return diag.Pos{File: d.File, Line: n.Line, Col: n.Column}
 }
 
+// TextPos gives the place where the text of a scalar begins: behind the quote of a quoted one, in the line below
+// the mark of a block.
+func (d Document) TextPos(n *yaml.Node) diag.Pos {
+	pos := d.Pos(n)
+	switch {
+	case n == nil:
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		pos.Col++
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		pos.Line, pos.Col = pos.Line+1, 1
+	}
+	return pos
+}
+
 // Locate follows a path of keys (string) and indexes (int) from a node and
 // gives the place of what it finds: of the key when key is set, else of the
 // value; of the deepest node found when the path ends early.

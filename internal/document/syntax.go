@@ -35,6 +35,9 @@ func syntaxError(file string, text []byte, err error) error {
 		line = firstBadLine(lines, m[2])
 	}
 	line = min(line, len(lines))
+	if strings.Contains(m[2], tabProblem) {
+		line = tabLine(lines, line)
+	}
 	source := strings.TrimRight(string(lines[line-1]), "\r\n")
 	out := diag.Errorf(diag.Pos{File: file, Line: line, Col: firstColumn(source)}, "YAML: %w", errors.New(m[2]))
 	return explain(out, source, m[2])
@@ -63,13 +66,27 @@ func firstBadLine(lines [][]byte, problem string) int {
 	return n + 1
 }
 
+// tabProblem is part of the complaint about a tab in an indentation, for which yaml.v3 reports the line of the token before.
+const tabProblem = "tab character"
+
+// tabLine is the first line from the one given on that a tab indents.
+func tabLine(lines [][]byte, from int) int {
+	for i := from; i <= len(lines); i++ {
+		text := lines[i-1]
+		if bytes.IndexByte(text[:len(text)-len(bytes.TrimLeft(text, " \t"))], '\t') >= 0 {
+			return i
+		}
+	}
+	return from
+}
+
 // explain recognises the mistakes that users make most.
 func explain(e *diag.Error, source, problem string) error {
 	indent := source[:len(source)-len(strings.TrimLeft(source, " \t"))]
 	col := func(byteAt int) int { return len([]rune(source[:byteAt])) + 1 }
 	switch {
-	case strings.Contains(indent, "\t") || strings.Contains(problem, "tab character"):
-		e.Pos.Col = col(strings.Index(source, "\t"))
+	case strings.Contains(indent, "\t") || strings.Contains(problem, tabProblem):
+		e.Pos.Col = col(max(strings.Index(source, "\t"), 0))
 		return e.WithHint("indent with spaces: YAML does not allow tabs there")
 	case templateStart.MatchString(source):
 		e.Pos.Col = col(strings.Index(source, "{{"))

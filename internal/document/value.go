@@ -125,7 +125,7 @@ func (b *builder) scalar(n *yaml.Node, tag string, unsafe bool) (any, error) {
 		return nil, b.fail(n, err)
 	}
 	if s, ok := v.(string); ok && !unsafe && HasTemplate(s) {
-		return &value.Template{Text: s, Pos: b.doc.Pos(n)}, nil
+		return &value.Template{Text: s, Pos: b.doc.TextPos(n)}, nil
 	}
 	return v, nil
 }
