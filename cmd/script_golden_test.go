@@ -96,6 +96,7 @@ func masks() []mask {
 		{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 		{regexp.MustCompile(`"delta": "[^"]*"`), `"delta": "DELTA"`},
 		{regexp.MustCompile(`"(seconds|mtime|atime|ctime)": [0-9.e-]+`), `"$1": NUMBER`},
+		{regexp.MustCompile(`output-\d+`), "output-RANDOM"},
 		{regexp.MustCompile(`(hostler-[a-z]*-?)\d{5,}`), "${1}RANDOM"},
 	}
 }

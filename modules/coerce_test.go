@@ -145,7 +145,7 @@ func TestMistakes(t *testing.T) {
 		{value.NewDict("disks", value.NewList(value.NewDict("sise", 1))), "disks[0].sise: unknown argument \"sise\" (did you mean \"size\"?)\ndisks[0]: missing required argument \"disks[0].size\""},
 		{value.NewDict("ports", value.NewList(1, "x")), `ports[1]: argument "ports[1]" must be a whole number, not "x"`},
 		{value.NewDict("mode", "rw-r--r--"), `mode: argument "mode" must be permissions ('0644' or u=rw,g=r), not "rw-r--r--"`},
-		{value.NewDict("size", "ten"), `size: argument "size": must be a size (10G, 512MiB, 10GB), not "ten"`},
+		{value.NewDict("size", "ten"), `size: argument "size" must be a size (10G, 512MiB, 10GB), not "ten"`},
 		{value.NewDict("password", "a", "key", "b"), `key: arguments are mutually exclusive: password, key`},
 		{value.NewDict("a", "x"), `: arguments are required together: a, b`},
 		{value.NewDict("c", "x"), `: argument "text" is required by "c"`},

@@ -148,7 +148,7 @@ func (h *Host) RunUser(ctx context.Context, p Program) (Ran, error) {
 	case p.Raw != "":
 		cmd.Raw = p.Raw
 	default:
-		cmd.Script, cmd.Args = guardScript, p.params(h.opts.Check)
+		cmd.Script, cmd.Args, cmd.Header = guardScript, p.params(h.opts.Check), true
 	}
 	input := p.Stdin
 	if p.Upload != nil && !h.opts.Check {
@@ -171,16 +171,23 @@ func (h *Host) RunUser(ctx context.Context, p Program) (Ran, error) {
 	if live != nil {
 		out.Stdout, out.Stderr = live.out.Bytes(), live.errs.Bytes()
 		if live.cut {
-			h.Warn("the output is longer than %d bytes; only its beginning is registered", transport.DefaultLimit)
+			h.Warn("the output is longer than %d MiB: only its beginning is registered", transport.DefaultLimit>>20)
 		}
 	}
-	if out.StdoutFile != "" || out.StderrFile != "" {
-		h.Warn("the output is longer than %d bytes; only its beginning is registered", transport.DefaultLimit)
-	}
+	h.spilled("stdout", out.StdoutFile)
+	h.spilled("stderr", out.StderrFile)
 	if p.Raw != "" {
 		return Ran{Output: out}, nil
 	}
 	return readGuard(out)
+}
+
+// spilled warns of output that was too long to register, and says where the whole is.
+func (h *Host) spilled(stream, file string) {
+	if file != "" {
+		h.Warn("%s is longer than %d MiB: only its beginning is registered. The whole is in %s until the run ends",
+			stream, transport.DefaultLimit>>20, file)
+	}
 }
 
 // params are guardScript's parameters.

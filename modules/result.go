@@ -91,14 +91,15 @@ func (m *Module) finish(h *Host, args reflect.Value, out any, err error) Result 
 	if out != nil {
 		mergeStruct(data, reflect.ValueOf(out))
 	}
-	r := Result{Data: data, Warnings: h.warnings, Diff: h.diffs, NoLog: h.noLog}
+	r := Result{Data: data, Diff: h.diffs, NoLog: h.noLog}
 	if err != nil {
 		r.Failed = true
 		data.Set("failed", true)
 		data.Set("msg", err.Error())
 		addFailure(data, err)
 	}
-	addLines(data)
+	h.addLines(data)
+	r.Warnings = h.warnings
 	r.Changed, r.Skipped = isTrue(data, "changed"), isTrue(data, "skipped")
 	if isTrue(data, "failed") {
 		r.Failed = true
@@ -161,19 +162,29 @@ func setNew(d *value.Dict, key string, v any) {
 	}
 }
 
+// maxLines bounds stdout_lines and stderr_lines: a line costs 32 bytes besides its text, and 16 MiB may be 16 million lines.
+const maxLines = 1 << 18
+
 // addLines adds stdout_lines and stderr_lines.
-func addLines(data *value.Dict) {
+func (h *Host) addLines(data *value.Dict) {
 	for _, key := range []string{"stdout", "stderr"} {
 		v, ok := data.Get(key)
 		text, isText := v.(string)
 		if !ok || !isText {
 			continue
 		}
-		list := value.NewList()
-		for _, line := range SplitLines(text) {
-			list.Append(line)
+		if _, ok := data.Get(key + "_lines"); ok {
+			continue
 		}
-		setNew(data, key+"_lines", list)
+		lines, more := splitLines(text, maxLines)
+		if more {
+			h.Warn("%s_lines holds the first %d lines only", key, maxLines)
+		}
+		list := &value.List{Items: make([]any, len(lines))}
+		for i, line := range lines {
+			list.Items[i] = line
+		}
+		data.Set(key+"_lines", list)
 	}
 }
 
@@ -202,7 +213,12 @@ func Clean(b []byte) string { return strings.ToValidUTF8(string(b), "\ufffd") }
 
 // SplitLines splits as Python's str.splitlines: at every kind of line end, without an empty line at the end.
 func SplitLines(s string) []string {
-	var lines []string
+	lines, _ := splitLines(s, len(s))
+	return lines
+}
+
+// splitLines is SplitLines for the first lines; more says that there are others.
+func splitLines(s string, limit int) (lines []string, more bool) {
 	start := 0
 	for i, r := range s {
 		if i < start {
@@ -224,13 +240,19 @@ func SplitLines(s string) []string {
 		default:
 			continue
 		}
+		if len(lines) == limit {
+			return lines, true
+		}
 		lines = append(lines, s[start:i])
 		start = i + width
 	}
-	if start < len(s) {
-		lines = append(lines, s[start:])
+	if start == len(s) {
+		return lines, false
 	}
-	return lines
+	if len(lines) == limit {
+		return lines, true
+	}
+	return append(lines, s[start:]), false
 }
 
 func isTrue(d *value.Dict, key string) bool {

@@ -333,8 +333,8 @@ func TestTemplatesAreChecked(t *testing.T) {
 	}
 	_, _, err := l.Load(filepath.Join(dir, "site.yml"))
 	list, _ := errors.AsType[diag.List](err)
-	want := `site.yml:2:13: "{{ bad }}" expr=false
-site.yml:4:20: "x {{ bad }}" expr=false
+	want := `site.yml:2:14: "{{ bad }}" expr=false
+site.yml:4:21: "x {{ bad }}" expr=false
 site.yml:5:13: "bad cond" expr=true
 site.yml:6:20: "bad var" expr=true
 `

@@ -39,7 +39,10 @@ func (j *JSONLines) Emit(_ context.Context, e run.Event) {
 		return
 	}
 	d.Set("event", name)
-	_, err := j.w.WriteString(JSON(d, 0) + "\n")
+	err := WriteJSON(j.w, d, 0)
+	if err == nil {
+		_, err = j.w.WriteString("\n")
+	}
 	if err == nil {
 		err = j.w.Flush()
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/big"
 	"slices"
@@ -15,14 +16,38 @@ import (
 // encoder writes JSON as Python's json.dumps does with ensure_ascii=False and sort_keys=True.
 type encoder struct {
 	b      []byte
-	indent int // 0 is one line
+	indent int       // 0 is one line
+	w      io.Writer // takes b whenever there is much of it; nil keeps it all
+	err    error
 }
+
+// flushAt is how many bytes an encoder with a writer gathers.
+const flushAt = 32 << 10
 
 // JSON gives a value as Ansible prints it: keys sorted, text not escaped to ASCII, on one line when indent is 0.
 func JSON(v any, indent int) string {
 	e := encoder{indent: indent}
 	e.value(v, 0)
 	return string(e.b)
+}
+
+// WriteJSON writes a value as JSON gives it, without ever holding the whole text.
+func WriteJSON(w io.Writer, v any, indent int) error {
+	e := encoder{indent: indent, w: w}
+	e.value(v, 0)
+	e.flush(0)
+	return e.err
+}
+
+// flush hands over what there is, when it is more than so many bytes.
+func (e *encoder) flush(enough int) {
+	if e.w == nil || len(e.b) < enough {
+		return
+	}
+	if e.err == nil {
+		_, e.err = e.w.Write(e.b)
+	}
+	e.b = e.b[:0]
 }
 
 func (e *encoder) value(v any, depth int) {
@@ -136,6 +161,7 @@ func keyText(k any) string {
 func (e *encoder) text(s string) {
 	e.b = append(e.b, '"')
 	for i := 0; i < len(s); {
+		e.flush(flushAt)
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == '"' || r == '\\':

@@ -143,7 +143,7 @@ func ofModule(out modules.Result) *result {
 // lost is the result of an error that is not the module's.
 func (j *job) lost(ctx context.Context, err error) *result {
 	if ctx.Err() != nil {
-		return failure("interrupted: " + ctx.Err().Error())
+		return failure("interrupted by the user; how far it came is not known")
 	}
 	if b, ok := errors.AsType[*transport.BecomeError](err); ok {
 		return failure(b.Reason + hint(b.Hint()))

@@ -5,25 +5,37 @@ import (
 	"sync"
 )
 
-// queue hands events to the Sink from one goroutine, so that a slow terminal never holds work up.
+// maxLive bounds the live output that waits for the Sink.
+const maxLive = 1 << 20
+
+// queue hands events to the Sink from one goroutine, so that a slow terminal never holds work up; only live output
+// waits for it, as it would in a pipe.
 type queue struct {
 	sink  Sink
 	mu    sync.Mutex
 	more  *sync.Cond
+	room  *sync.Cond
 	list  []Event
+	bytes int // of live output in list and with the Sink
 	ended bool
 	done  chan struct{}
 }
 
 func newQueue(ctx context.Context, sink Sink) *queue {
 	q := &queue{sink: sink, done: make(chan struct{})}
-	q.more = sync.NewCond(&q.mu)
+	q.more, q.room = sync.NewCond(&q.mu), sync.NewCond(&q.mu)
 	go q.drain(context.WithoutCancel(ctx))
 	return q
 }
 
 func (q *queue) emit(e Event) {
 	q.mu.Lock()
+	if out, ok := e.(Output); ok {
+		for q.bytes > maxLive {
+			q.room.Wait()
+		}
+		q.bytes += len(out.Chunk)
+	}
 	q.list = append(q.list, e)
 	q.mu.Unlock()
 	q.more.Signal()
@@ -40,13 +52,27 @@ func (q *queue) drain(ctx context.Context) {
 		list, ended := q.list, q.ended
 		q.list = nil
 		q.mu.Unlock()
-		for _, e := range list {
+		for i, e := range list {
 			q.sink.Emit(ctx, e)
+			q.shown(e)
+			list[i] = nil // it may be large
 		}
 		if ended && len(list) == 0 {
 			return
 		}
 	}
+}
+
+// shown makes room for more live output.
+func (q *queue) shown(e Event) {
+	out, ok := e.(Output)
+	if !ok {
+		return
+	}
+	q.mu.Lock()
+	q.bytes -= len(out.Chunk)
+	q.mu.Unlock()
+	q.room.Broadcast()
 }
 
 // close waits until the Sink has taken everything. The Sink stays open.

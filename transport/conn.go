@@ -65,6 +65,8 @@ type Command struct {
 	// Limit is how many bytes of each stream stay in memory; the rest spills to a file on the
 	// controller. 0 is DefaultLimit.
 	Limit int64
+	// Header says that the first line of stdout is the caller's own: the file that long output spills to lacks it.
+	Header bool
 	// Timeout ends the command; 0 is none. The error is a *TimeoutError.
 	Timeout time.Duration
 	// Retry marks a command that only looks: it may run again after the connection broke.

@@ -82,7 +82,7 @@ func (c *conn) try(ctx context.Context, cmd Command, out *Output) (again bool, e
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	stdout := &capture{live: cmd.Stdout, limit: limitOf(cmd), dir: c.m.opts.tempDir}
+	stdout := &capture{live: cmd.Stdout, limit: limitOf(cmd), dir: c.m.opts.tempDir, header: cmd.Header}
 	stderr := &capture{live: cmd.Stderr, limit: limitOf(cmd), dir: c.m.opts.tempDir}
 	var res result
 	if cmd.Raw != "" {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,8 @@ type capture struct {
 	live  io.Writer
 	limit int64
 	dir   func() (string, error)
+	// header keeps the first line out of the file.
+	header bool
 
 	head  []byte
 	file  *os.File
@@ -59,7 +62,11 @@ func (c *capture) spill() error {
 	if err != nil {
 		return fmt.Errorf("spill long output: %w", err)
 	}
-	if _, err := f.Write(c.head); err != nil {
+	head := c.head
+	if c.header {
+		_, head, _ = bytes.Cut(head, []byte("\n"))
+	}
+	if _, err := f.Write(head); err != nil {
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 		return fmt.Errorf("spill long output: %w", err)

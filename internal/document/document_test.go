@@ -85,7 +85,7 @@ func TestValues(t *testing.T) {
 	}
 	d := v.(*value.Dict)
 	get := func(k string) any { v, _ := d.Get(k); return v }
-	if diff := cmp.Diff(&value.Template{Text: "x {{ y }}", Pos: diag.Pos{File: "f", Line: 1, Col: 4}}, get("t")); diff != "" {
+	if diff := cmp.Diff(&value.Template{Text: "x {{ y }}", Pos: diag.Pos{File: "f", Line: 1, Col: 5}}, get("t")); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(&value.Sealed{Text: "$V\n12\n", Pos: diag.Pos{File: "f", Line: 2, Col: 4}}, get("v")); diff != "" {
@@ -97,7 +97,7 @@ func TestValues(t *testing.T) {
 	if get("mac") != "52:54:00:12:34:56" {
 		t.Errorf("mac: got %v", get("mac"))
 	}
-	if tpl, ok := get("block").(*value.Template); !ok || tpl.Pos.Line != 7 || tpl.Pos.Col != 8 {
+	if tpl, ok := get("block").(*value.Template); !ok || tpl.Pos.Line != 8 || tpl.Pos.Col != 1 {
 		t.Errorf("block: got %+v", get("block"))
 	}
 	if get("{{ k }}") != 1 {
