@@ -55,6 +55,13 @@ func (in *interrupts) grace(tell func()) <-chan struct{} {
 	return in.soft
 }
 
+// sharp takes the grace back: the next interrupt cuts.
+func (in *interrupts) sharp() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.soft = nil
+}
+
 // first reports whether this interrupt is the first of a command that asked for grace.
 func (in *interrupts) first() bool {
 	in.mu.Lock()

@@ -71,6 +71,7 @@ func (o *trustOptions) run(ctx context.Context, s Streams, in *interrupts, args 
 		return err
 	}
 	defer ss.pool.Close()
+	in.sharp()
 	hosts, err := endpoints(ctx, ss, strings.Join(args, ","))
 	if err != nil {
 		return err
@@ -145,10 +146,10 @@ func endpoints(ctx context.Context, ss *session, pattern string) ([]*candidate, 
 	if err != nil {
 		return nil, err
 	}
-	printMistakes(ss.s, warnings)
 	if len(matched) == 0 {
-		return nil, noHosts(pattern)
+		return nil, noHosts(ss, warnings, pattern)
 	}
+	printMistakes(ss.s, warnings)
 	task, err := adHocTask("ping", "")
 	if err != nil {
 		return nil, err
