@@ -46,6 +46,7 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 		newPlay(s, in),
 		newRun(s, in),
 		newInventory(s),
+		newVault(s),
 		newDoc(s),
 		newTrust(s, in),
 		newDemo(s, in),

@@ -68,3 +68,25 @@ func Output(ctx context.Context, p Program) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// Attached runs a program that may talk to the user: an editor, a pager, a script that asks for a password. It
+// stays in this process's group, else a terminal would stop it, and a Ctrl-C reaches it too. Errors: *ExitError without
+// Stderr, or that it could not be started.
+func Attached(ctx context.Context, p Program, out, errOut io.Writer) error {
+	c := exec.CommandContext(ctx, p.Path, p.Args...)
+	c.Dir, c.Stdin, c.Stdout, c.Stderr = p.Dir, p.Stdin, out, errOut
+	c.Env = append(os.Environ(), p.Env...)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = grace
+	err := c.Run()
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", p.Path, context.Cause(ctx))
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return &ExitError{Path: p.Path, Status: exit.ExitCode()}
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.Path, err)
+	}
+	return nil
+}

@@ -1,2 +1,0 @@
-// Package vault is not written yet.
-package vault
