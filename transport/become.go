@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,14 +25,14 @@ const maxSaid = 4 << 10
 type escalation struct {
 	line   string // for the login shell
 	prompt string // that we chose; "" where the tool has its own
-	// marker is printed by our shell once it runs. It is "" where nobody will ask for a password:
-	// what is sent at once then reaches our shell.
+	// marker is printed by our shell on each of its streams once it runs, with its number and a semicolon. It is "" where nobody will ask
+	// for a password: what is sent at once then reaches our shell.
 	marker string
 }
 
 // escalationFor is the command line that runs a line of ours as another user. It is constant but for
 // random marks: no password, nothing of a command. wait asks for a marker in any case.
-func escalationFor(b Become, line string, wait bool) (escalation, error) {
+func escalationFor(b Become, req startRequest, wait bool) (escalation, error) {
 	e := escalation{}
 	flags := b.Flags
 	switch b.Method {
@@ -51,10 +52,14 @@ func escalationFor(b Become, line string, wait bool) (escalation, error) {
 	if !b.Password.IsZero() {
 		flags = withoutFlag(flags, 'n')
 	}
-	line = "exec " + line
+	line := "exec " + req.line
 	if wait || b.Method == "su" || !hasFlag(flags, 'n') {
 		e.marker = newToken()
-		line = "printf %s " + e.marker + ";" + line
+		mark := "printf '%s%s;' " + e.marker + " $$"
+		if !req.tty {
+			mark += ";" + mark + " >&2"
+		}
+		line = mark + ";" + line
 	}
 	if b.Method == "sudo" && !hasFlag(flags, 'n') {
 		e.prompt = "[sudo via hostler, key=" + newToken() + "] password:"
@@ -118,7 +123,7 @@ func withoutFlag(flags []string, letter byte) []string {
 // escalate starts a line as another user and answers the tool's question for a password. Nothing is
 // sent ahead where a tool may ask: su reads more of its stdin than the password.
 func (m *machine) escalate(ctx context.Context, b Become, req startRequest, wait bool) (*worker, error) {
-	e, err := escalationFor(b, req.line, wait)
+	e, err := escalationFor(b, req, wait)
 	if err != nil {
 		return nil, err
 	}
@@ -158,66 +163,81 @@ func (e escalation) asks(said []byte) bool {
 	return ownPrompts.Match(said)
 }
 
+// through reports whether the whole mark is in what was said: the number of our shell and what it said since.
+func (e escalation) through(said []byte) (pid int64, rest []byte, ok bool) {
+	_, said, _ = bytes.Cut(said, []byte(e.marker))
+	number, rest, _ := bytes.Cut(said, []byte(";"))
+	pid, err := strconv.ParseInt(string(number), 10, 64)
+	return pid, rest, err == nil
+}
+
 // authenticate reads until our shell runs, and answers one question for the password.
 func (w *worker) authenticate(b Become, e escalation) error {
-	streams := []*handover{{r: w.out.r}}
+	streams := []*frames{&w.out}
 	if !w.tty {
-		streams = append(streams, &handover{r: w.errs.r})
+		streams = append(streams, &w.errs)
 	}
-	answers := make(chan int, len(streams))
-	for i, h := range streams {
-		h.ask(i, answers)
+	said := make(chan saying, len(streams))
+	for i, f := range streams {
+		go hear(i, f.r, said)
 	}
 	var all []byte
 	fresh := make([][]byte, len(streams))
-	answered := false
+	answered, passed := false, 0
 	for open := len(streams); open > 0; {
-		i := <-answers
-		c := streams[i].take()
-		fresh[i] = append(fresh[i], c.data...)
-		all = append(all, c.data...)
-		if _, rest, ok := bytes.Cut(fresh[i], []byte(e.marker)); ok {
-			w.takeOver(streams, i, rest)
-			return nil
+		c := <-said
+		fresh[c.stream] = append(fresh[c.stream], c.data...)
+		if pid, rest, ok := e.through(fresh[c.stream]); ok {
+			w.pid.Store(pid)
+			streams[c.stream].buf = bytes.Clone(rest)
+			passed++
+			open--
+			continue
 		}
-		if e.asks(fresh[i]) {
+		all = append(all, c.data...)
+		if e.asks(fresh[c.stream]) {
 			if answered || b.Password.IsZero() {
 				return b.wrongOrMissing(answered, string(all))
 			}
 			answered = true
-			fresh[i] = nil
-			if _, err := io.WriteString(w.sess.stdin(), b.Password.Reveal()+"\n"); err != nil {
-				break
-			}
+			fresh[c.stream] = nil
+			_, _ = io.WriteString(w.sess.stdin(), b.Password.Reveal()+"\n") // a tool that is gone ends the streams
 		}
 		if c.err != nil {
 			open--
 			continue
 		}
-		streams[i].ask(i, answers)
+		go hear(c.stream, streams[c.stream].r, said)
+	}
+	if passed == len(streams) {
+		return nil
 	}
 	if w.tty { // a server that gives no terminal keeps what the tool says on stderr
 		rest, _ := io.ReadAll(io.LimitReader(w.errs.r, maxSaid))
 		all = append(all, rest...)
 	}
-	said := strings.TrimSpace(string(all))
+	text := strings.TrimSpace(string(all))
 	if e.prompt != "" {
-		said = strings.TrimSpace(strings.ReplaceAll(said, e.prompt, "\n"))
+		text = strings.TrimSpace(strings.ReplaceAll(text, e.prompt, "\n"))
 	}
-	if refused := b.refusal(said, answered); refused != nil {
+	if refused := b.refusal(text, answered); refused != nil {
 		return refused
 	}
-	return &helloError{said: said, err: io.ErrUnexpectedEOF}
+	return &helloError{said: text, err: io.ErrUnexpectedEOF}
 }
 
-// takeOver hands the streams to the worker: what came after the marker, and the reads that still wait.
-func (w *worker) takeOver(streams []*handover, marked int, rest []byte) {
-	for i, f := range []*frames{&w.out, &w.errs}[:len(streams)] {
-		f.r = streams[i]
-		if i == marked {
-			f.buf = bytes.Clone(rest)
-		}
-	}
+// saying is what one read of a stream gave.
+type saying struct {
+	stream int
+	data   []byte
+	err    error
+}
+
+// hear reads once, so that nothing after the marker is read beside its later reader.
+func hear(stream int, r io.Reader, said chan<- saying) {
+	buf := make([]byte, smallRead)
+	n, err := r.Read(buf)
+	said <- saying{stream, buf[:n], err}
 }
 
 // wrongOrMissing is a question that we cannot answer, or not again.

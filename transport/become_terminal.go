@@ -50,6 +50,11 @@ o= e=`
 func (m *machine) escalateOnTerminal(ctx context.Context, b Become, req startRequest) (_ *worker, err error) {
 	folder := "/tmp/.hostler-" + newToken()
 	name := folder + "/" + newToken()
+	done, err := m.pairs.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	w, err := m.openBridge(ctx, folder, name)
 	if err != nil {
 		return nil, err
@@ -71,8 +76,13 @@ func (m *machine) escalateOnTerminal(ctx context.Context, b Become, req startReq
 	if err != nil {
 		return nil, err
 	}
-	w.sess = &bridged{session: w.sess, tool: tool.sess}
-	go func() { _, _ = io.Copy(io.Discard, tool.out.all()) }()
+	plain := w.sess
+	w.sess = &bridged{session: plain, tool: tool.sess}
+	go func() {
+		_, _ = io.Copy(io.Discard, tool.out.all())
+		_ = tool.sess.wait()
+		_ = plain.stdin().Close() // the shell is gone, however it ended: the bridge passes on what it said, and ends
+	}()
 	if _, err := io.WriteString(tool.sess.stdin(), name+"\n"); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
 	}

@@ -221,14 +221,13 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ended := make(chan struct{})
-	interrupted := make(chan struct{})
+	interrupted := make(chan bool, 1)
 	kill := c.kill
 	if ctx.Value(killing{}) != nil {
 		kill = nil // the kill itself hangs: only closing is left
 	}
 	stop := context.AfterFunc(ctx, func() {
-		defer close(interrupted)
-		w.interrupt(context.WithoutCancel(ctx), ended, kill)
+		interrupted <- w.interrupt(context.WithoutCancel(ctx), ended, kill)
 	})
 	res, err := w.run(text, stdout, stderr, func() {
 		if from == fromSession {
@@ -236,8 +235,7 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 		}
 	})
 	close(ended)
-	if !stop() {
-		<-interrupted
+	if !stop() && (<-interrupted || err != nil) {
 		return res, context.Cause(ctx)
 	}
 	return res, err
@@ -248,12 +246,18 @@ type killing struct{}
 
 // kill signals a command of another shell of this identity.
 func (c *conn) kill(ctx context.Context, pid, group int64, signal int) error {
+	return c.killTree(ctx, pid, group, signal, "")
+}
+
+// killTree runs killScript; whole is not "" where the shell itself has to go too.
+func (c *conn) killTree(ctx context.Context, pid, group int64, signal int, whole string) error {
 	g := ""
 	if group != 0 {
 		g = strconv.FormatInt(group, 10)
 	}
 	ctx = context.WithValue(ctx, killing{}, true)
-	_, err := c.Exec(ctx, Command{Script: killScript, Args: []string{strconv.FormatInt(pid, 10), g, strconv.Itoa(signal)}})
+	args := []string{strconv.FormatInt(pid, 10), g, strconv.Itoa(signal), whole}
+	_, err := c.Exec(ctx, Command{Script: killScript, Args: args})
 	return err
 }
 

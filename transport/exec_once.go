@@ -62,8 +62,8 @@ func (c *conn) raw(ctx context.Context, cmd Command, stdout, stderr io.Writer) (
 	defer w.retire()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() { _ = w.sess.kill() })
-	defer stop()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { c.endRaw(context.WithoutCancel(ctx), w, ended) })
 	if cmd.Stdin != nil || cmd.Input != nil {
 		go w.feed(cmd.input(), cancel)
 	} else if !cmd.TTY {
@@ -78,13 +78,27 @@ func (c *conn) raw(ctx context.Context, cmd Command, stdout, stderr io.Writer) (
 	_, outErr := io.Copy(stdout, w.out.all())
 	<-errDone
 	err = w.sess.wait()
-	if ctx.Err() != nil {
-		return result{}, context.Cause(ctx)
+	close(ended)
+	exit, ok := errors.AsType[*ExitError](err)
+	if !stop() && err != nil && (!ok || exit.Signal != "") {
+		return result{}, context.Cause(ctx) // one that ended by itself at the same moment keeps its status
 	}
-	if exit, ok := errors.AsType[*ExitError](err); ok {
+	if ok {
 		return result{status: exit.Status}, errors.Join(outErr, errErr)
 	}
 	return result{}, errors.Join(err, outErr, errErr)
+}
+
+// endRaw ends text that raw runs. Its shell may be another user's, which the server must not signal for us: we know
+// its number then.
+func (c *conn) endRaw(ctx context.Context, w *worker, ended <-chan struct{}) {
+	if w.pid.Load() == 0 {
+		_ = w.sess.kill()
+		return
+	}
+	w.interrupt(ctx, ended, func(ctx context.Context, pid, group int64, signal int) error {
+		return c.killTree(ctx, pid, group, signal, "whole")
+	})
 }
 
 // all is the rest of the stream.

@@ -1,13 +1,12 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -21,56 +20,11 @@ type hostKeyError struct {
 
 func (e *hostKeyError) Error() string { return e.text }
 
-// knownStore reads known_hosts files once and records new keys.
-type knownStore struct {
-	mu  sync.Mutex
-	dbs map[string]*knownhosts.HostKeyDB // by the files' names
-}
-
-// load parses the files that exist.
-func (k *knownStore) load(files []string) (*knownhosts.HostKeyDB, error) {
-	key := strings.Join(files, "\x00")
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if db := k.dbs[key]; db != nil {
-		return db, nil
-	}
-	db, err := readKnown(files)
-	if err != nil {
-		return nil, err
-	}
-	if k.dbs == nil {
-		k.dbs = map[string]*knownhosts.HostKeyDB{}
-	}
-	k.dbs[key] = db
-	return db, nil
-}
-
-// forget makes the next load read the files again.
-func (k *knownStore) forget() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.dbs = nil
-}
-
-func readKnown(files []string) (*knownhosts.HostKeyDB, error) {
-	var there []string
-	for _, f := range files {
-		if info, err := os.Stat(f); err == nil && !info.IsDir() {
-			there = append(there, f)
-		}
-	}
-	db, err := knownhosts.NewDB(there...)
-	if err != nil {
-		return nil, fmt.Errorf("read known hosts: %w", err)
-	}
-	return db, nil
-}
-
 // hostKeyCheck checks one endpoint's host key.
 type hostKeyCheck struct {
 	store *knownStore
 	s     *sshSettings
+	log   func(event string)
 }
 
 func (c *hostKeyCheck) files() []string { return slices.Concat(c.s.userKnown, c.s.globalKnown) }
@@ -81,7 +35,7 @@ func (c *hostKeyCheck) algorithms() ([]string, error) {
 	if c.s.checking == "off" {
 		return safe, nil
 	}
-	db, err := c.store.load(c.files())
+	db, err := c.store.load(c.files(), c.log)
 	if err != nil {
 		return nil, err
 	}
@@ -113,33 +67,42 @@ func (c *hostKeyCheck) check(_ string, remote net.Addr, key ssh.PublicKey) error
 	if c.s.checking == "off" {
 		return nil
 	}
-	db, err := c.store.load(c.files())
+	db, err := c.store.load(c.files(), c.log)
 	if err != nil {
 		return err
 	}
 	err = c.judge(db, remote, key)
-	if err == nil || c.s.checking != "accept-new" || !errors.Is(err, errUnknownKey) {
-		return c.explain(err, key)
+	if errors.Is(err, errUnknownKey) && c.s.checking == "accept-new" {
+		err = c.store.accept(c, remote, key)
 	}
-	return c.explain(c.store.accept(c, remote, key), key)
+	return c.explain(db, err, key)
 }
 
 // errUnknownKey says that the files hold no key of the host.
 var errUnknownKey = errors.New("host key is not known")
 
 // judge asks the files. Its errors: errUnknownKey, *hostKeyError.
-func (c *hostKeyCheck) judge(db *knownhosts.HostKeyDB, remote net.Addr, key ssh.PublicKey) error {
+func (c *hostKeyCheck) judge(db *knownDB, remote net.Addr, key ssh.PublicKey) error {
 	err := db.HostKeyCallback()(c.s.knownName(), remote, key)
 	if err == nil {
 		return nil
 	}
 	if revoked, ok := errors.AsType[*xknownhosts.RevokedError](err); ok {
 		return &hostKeyError{
-			text: fmt.Sprintf("host key %s is revoked by %s:%d", describeKey(key), revoked.Revoked.Filename, revoked.Revoked.Line),
+			text: fmt.Sprintf("host key %s is revoked by %s:%d", describeKey(key), db.file(revoked.Revoked.Filename), revoked.Revoked.Line),
 			hint: "somebody may be posing as this host; do not connect before you know why the key was revoked",
 		}
 	}
 	mismatch, ok := errors.AsType[*xknownhosts.KeyError](err)
+	if cert, isCert := key.(*ssh.Certificate); isCert && !ok {
+		if !c.hasAuthority(db, cert.SignatureKey) {
+			return c.judge(db, remote, cert.Key) // as ssh does: without its authority a certificate is a plain key
+		}
+		return &hostKeyError{
+			text: fmt.Sprintf("host key %s: %v", describeKey(key), err),
+			hint: "the certificate must hold for the host's name, and now; HostKeyAlias gives the name that it holds for",
+		}
+	}
 	if !ok {
 		return &hostKeyError{text: fmt.Sprintf("host key %s: %v", describeKey(key), err)}
 	}
@@ -147,11 +110,18 @@ func (c *hostKeyCheck) judge(db *knownhosts.HostKeyDB, remote net.Addr, key ssh.
 	if len(plain) == 0 {
 		return errUnknownKey
 	}
-	return c.changed(plain, key)
+	return c.changed(db, plain, key)
+}
+
+// hasAuthority reports whether the files let an authority certify the host.
+func (c *hostKeyCheck) hasAuthority(db *knownDB, authority ssh.PublicKey) bool {
+	return slices.ContainsFunc(db.HostKeys(c.s.knownName()), func(k knownhosts.PublicKey) bool {
+		return k.Cert && bytes.Equal(k.Marshal(), authority.Marshal())
+	})
 }
 
 // plainKeys leaves certificate authorities out: a host that shows no certificate is unknown, not changed.
-func (c *hostKeyCheck) plainKeys(db *knownhosts.HostKeyDB, want []xknownhosts.KnownKey) []xknownhosts.KnownKey {
+func (c *hostKeyCheck) plainKeys(db *knownDB, want []xknownhosts.KnownKey) []xknownhosts.KnownKey {
 	authority := map[string]bool{}
 	for _, k := range db.HostKeys(c.s.knownName()) {
 		if k.Cert {
@@ -163,7 +133,7 @@ func (c *hostKeyCheck) plainKeys(db *knownhosts.HostKeyDB, want []xknownhosts.Kn
 	})
 }
 
-func (c *hostKeyCheck) changed(want []xknownhosts.KnownKey, key ssh.PublicKey) error {
+func (c *hostKeyCheck) changed(db *knownDB, want []xknownhosts.KnownKey, key ssh.PublicKey) error {
 	old := want[0]
 	for _, k := range want {
 		if k.Key.Type() == key.Type() {
@@ -171,20 +141,24 @@ func (c *hostKeyCheck) changed(want []xknownhosts.KnownKey, key ssh.PublicKey) e
 			break
 		}
 	}
-	name := knownhosts.Normalize(c.s.knownName())
+	name, file := knownhosts.Normalize(c.s.knownName()), db.file(old.Filename)
 	return &hostKeyError{
-		text: fmt.Sprintf("host key changed: %s:%d has %s, the host offers %s", old.Filename, old.Line, describeKey(old.Key), describeKey(key)),
+		text: fmt.Sprintf("host key changed: %s:%d has %s, the host offers %s", file, old.Line, describeKey(old.Key), describeKey(key)),
 		hint: fmt.Sprintf("if the host was installed anew, remove the old key: ssh-keygen -f %s -R '%s', then: hostler trust %s; "+
-			"otherwise somebody may be posing as this host", old.Filename, name, c.s.name),
+			"otherwise somebody may be posing as this host", file, name, c.s.name),
 	}
 }
 
-func (c *hostKeyCheck) explain(err error, key ssh.PublicKey) error {
+func (c *hostKeyCheck) explain(db *knownDB, err error, key ssh.PublicKey) error {
 	if !errors.Is(err, errUnknownKey) {
 		return err
 	}
+	skipped := ""
+	if len(db.skipped) > 0 {
+		skipped = "; not readable and skipped: " + strings.Join(db.skipped[:min(3, len(db.skipped))], ", ")
+	}
 	return &hostKeyError{
-		text: fmt.Sprintf("host key %s of %s is not known", describeKey(key), knownhosts.Normalize(c.s.knownName())),
+		text: fmt.Sprintf("host key %s of %s is not known%s", describeKey(key), knownhosts.Normalize(c.s.knownName()), skipped),
 		hint: fmt.Sprintf("compare the fingerprint with the host's, then record it: hostler trust %s", c.s.name),
 	}
 }

@@ -28,7 +28,8 @@ const maxWorkers = 2
 
 // machine is one host behind one link: its workers of every identity and the Conns that use them.
 type machine struct {
-	opts machineOptions
+	opts  machineOptions
+	pairs pairing
 
 	mu         sync.Mutex
 	current    link
@@ -48,12 +49,25 @@ type identity struct {
 	terminal atomic.Bool // the tool wants a terminal to let us in
 }
 
+// pairing lets one escalation on a terminal at a time take its two sessions: several that hold their first would
+// wait for each other's second.
+type pairing chan struct{}
+
+func (p pairing) begin(ctx context.Context) (done func(), err error) {
+	select {
+	case p <- struct{}{}:
+		return func() { <-p }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // newMachine makes the machine behind a link. It contacts nothing. Closing it closes the link.
 func newMachine(l link, opts machineOptions) *machine {
 	if len(opts.shell) == 0 {
 		opts.shell = []string{"/bin/sh"}
 	}
-	return &machine{current: l, opts: opts, identities: map[string]*identity{}}
+	return &machine{current: l, opts: opts, pairs: make(pairing, 1), identities: map[string]*identity{}}
 }
 
 // conn gives a Conn as an identity. Its Close calls release, once; workers stay with the

@@ -13,8 +13,9 @@ const (
 	getLarge    = 78
 )
 
-// putScript writes a file from its stdin. Arguments: path, name of the temporary file, way ("whole" or
-// "sparse"), size, mode, owner, group, SELinux context, hash that must be there; then the words of the
+// putScript writes a file from its stdin. Arguments: path, name of the temporary file, way ("whole", with
+// ":" and the content's SHA-256 in hex where it is known before; "summed", where the 64 digits follow
+// the content; or "sparse"), size, mode, owner, group, SELinux context, hash that must be there; then the words of the
 // check command. Temporary file and target are in one folder; only mv makes the new content visible.
 const putScript = `set -u
 path=$1 name=$2 way=$3 size=$4 mode=$5 owner=$6 group=$7 context=$8 hash=$9
@@ -51,8 +52,22 @@ fill() {
 	e=$(dd of="$tmp" bs=65536 "$@" 2>&1) || say 70 "write $tmp: ${e%%
 *}"
 }
+cut() {
+	is=$(wc -c <"$tmp") || exit 70
+	[ "$is" -eq "$1" ] || say 70 "the transfer was cut off after $is of $1 bytes"
+}
+sum=
 case $way in
-whole) fill conv=fsync;;
+whole*)
+	fill conv=fsync
+	sum=${way#whole} sum=${sum#:}
+	;;
+summed)
+	fill
+	cut $((size + 64))
+	sum=$(tail -c 64 "$tmp")
+	e=$(dd if=/dev/null of="$tmp" bs=1 count=0 seek="$size" conv=fsync 2>&1) || say 70 "write $tmp: $e"
+	;;
 sparse)
 	while IFS=' ' read -r op seek count; do
 		case $op in
@@ -65,8 +80,10 @@ sparse)
 	e=$(dd if=/dev/null of="$tmp" bs=1 count=0 conv=notrunc,fsync 2>&1) || say 70 "write $tmp: $e"
 	;;
 esac
-is=$(wc -c <"$tmp") || exit 70
-[ "$is" -eq "$size" ] || say 70 "the transfer was cut off after $is of $size bytes"
+cut "$size"
+if [ -n "$sum" ] && is=$(sha256sum <"$tmp" 2>/dev/null) && [ "${is%% *}" != "$sum" ]; then
+	say 70 "$tmp holds other bytes than were sent: is the disk or the file system of $dir damaged?"
+fi
 if [ -e "$path" ]; then
 	old=$(stat -c '%a %u %g' -- "$path") || exit 70
 	want=${old#* }
@@ -98,7 +115,9 @@ if [ $# -gt 0 ]; then
 fi
 check
 e=$(mv -f -- "$tmp" "$path" 2>&1) || say 70 "$e"
-trap - EXIT`
+trap - EXIT
+sync -- "$dir" 2>/dev/null
+exit 0`
 
 // getScript prints a file, or says why not; with $2 it refuses one that is longer.
 const getScript = `export LC_ALL=C

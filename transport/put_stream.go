@@ -3,10 +3,13 @@ package transport
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -48,6 +51,26 @@ func (p *progress) Read(b []byte) (int, error) {
 	p.sent += int64(n)
 	if p.report != nil && n > 0 {
 		p.report(p.sent)
+	}
+	return n, err
+}
+
+// summed reads a stream and then the 64 hexadecimal digits of its SHA-256.
+type summed struct {
+	r     io.Reader
+	sum   hash.Hash
+	after *strings.Reader // the digits, once the stream ended
+}
+
+func (s *summed) Read(p []byte) (int, error) {
+	if s.after != nil {
+		return s.after.Read(p)
+	}
+	n, err := s.r.Read(p)
+	s.sum.Write(p[:n])
+	if errors.Is(err, io.EOF) {
+		s.after = strings.NewReader(hex.EncodeToString(s.sum.Sum(nil)))
+		err = nil
 	}
 	return n, err
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -214,12 +215,13 @@ func (l *sshLink) forwardAgent(asked ssh.NewChannel) {
 	_, _ = io.Copy(ch, agent)
 }
 
-// watchedConn notes when something last came in, and whether anything ever did.
+// watchedConn notes when something last came in, and what a server says that then does not speak SSH.
 type watchedConn struct {
 	net.Conn
-	last atomic.Int64 // nanoseconds of the monotonic clock since start
-	any  atomic.Bool
-	born time.Time
+	last  atomic.Int64 // nanoseconds of the monotonic clock since start
+	spoke atomic.Bool  // its version came (RFC 4253 section 4.2)
+	head  []byte       // what came before that; the reader's
+	born  time.Time
 }
 
 func watch(c net.Conn) *watchedConn { return &watchedConn{Conn: c, born: time.Now()} }
@@ -228,9 +230,21 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.last.Store(int64(time.Since(c.born)))
-		c.any.Store(true)
+		c.hear(p[:n])
 	}
 	return n, err
+}
+
+func (c *watchedConn) hear(p []byte) {
+	if c.spoke.Load() {
+		return
+	}
+	c.head = append(c.head, p...)
+	if bytes.HasPrefix(c.head, []byte("SSH-")) || bytes.Contains(c.head, []byte("\nSSH-")) {
+		c.spoke.Store(true)
+		c.head = nil
+	}
+	c.head = c.head[:min(len(c.head), 4<<10)]
 }
 
 // silence is how long nothing came in.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -181,7 +182,7 @@ func dialError(s *sshSettings, err error) error {
 }
 
 // errDropped is a connection that the server closed before it sent its version.
-var errDropped = errors.New("the server closed the connection before it said anything")
+var errDropped = errors.New("the server closed the connection before it spoke SSH")
 
 // handshake exchanges keys, checks the host's and logs in, within ConnectTimeout but for the time that
 // it waits for its turn. The link calls release when it ends.
@@ -199,7 +200,7 @@ func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth
 	stop := context.AfterFunc(timed, func() { _ = raw.Close() })
 	defer stop()
 
-	check := &hostKeyCheck{store: p.known, s: s}
+	check := &hostKeyCheck{store: p.known, s: s, log: func(event string) { p.log(s.name, event) }}
 	algorithms, err := check.algorithms()
 	if err != nil {
 		return nil, &UnreachableError{Op: "handshake", Err: err}
@@ -276,8 +277,8 @@ func handshakeError(ctx, timed context.Context, s *sshSettings, wire *watchedCon
 		}
 		denied := auth.denied()
 		return &UnreachableError{Op: op, Err: fmt.Errorf("%w (the server allows too few tries: MaxAuthTries)", denied), Hint: denied.hint}
-	case !wire.any.Load() && hungUp:
-		return errDroppedAt(s)
+	case !wire.spoke.Load() && hungUp:
+		return droppedError(s, string(bytes.TrimSpace(wire.head)))
 	case loggingIn && hungUp:
 		return &UnreachableError{Op: op, Err: fmt.Errorf("%s: the server hung up while we logged in as %s", s.address(), s.user), Hint: auth.advice()}
 	}
@@ -288,10 +289,14 @@ func handshakeError(ctx, timed context.Context, s *sshSettings, wire *watchedCon
 	return u
 }
 
-// errDroppedAt is what errDropped becomes when it stays so.
-func errDroppedAt(s *sshSettings) error {
+// droppedError is what errDropped becomes when it stays so. Beyond MaxStartups, OpenSSH says that before it closes.
+func droppedError(s *sshSettings, said string) error {
+	err := fmt.Errorf("%s: %w", s.address(), errDropped)
+	if said != "" {
+		err = fmt.Errorf("%w; it said %q", err, said)
+	}
 	return &UnreachableError{
-		Op: "handshake", Err: fmt.Errorf("%s: %w", s.address(), errDropped),
+		Op: "handshake", Err: err,
 		Hint: "is it an SSH server? One that is overrun (MaxStartups) or bans this address closes at once too",
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/hostlerhq/hostler/internal/sshkey"
@@ -45,7 +44,7 @@ func (p *Pool) FetchHostKeys(ctx context.Context, e Endpoint) ([]HostKey, error)
 		return nil, &UnreachableError{Host: e.Name, Op: "read the ssh settings", Err: err}
 	}
 	check := &hostKeyCheck{store: p.known, s: s}
-	db, err := p.known.load(check.files())
+	db, err := p.known.load(check.files(), nil)
 	if err != nil {
 		return nil, &UnreachableError{Host: e.Name, Op: "read the ssh settings", Err: err}
 	}
@@ -141,7 +140,7 @@ func (p *Pool) RecordHostKeys(e Endpoint, keys []HostKey) (file string, added in
 	return file, added, nil
 }
 
-func holdsKey(db *knownhosts.HostKeyDB, name string, key ssh.PublicKey) bool {
+func holdsKey(db *knownDB, name string, key ssh.PublicKey) bool {
 	return db.HostKeyCallback()(name, placeholderAddr(), key) == nil
 }
 

@@ -218,7 +218,7 @@ func (t *tail) String() string {
 // Ending a command: the signal TERM, then KILL after killGrace, then the whole session.
 const killGrace = 2 * time.Second
 
-// killScript sends signal $3 to the process group $2 and to everything below the shell $1. It
+// killScript sends signal $3 to the process group $2 and to everything below the shell $1, with $4 to that too. It
 // forks only for the walk itself, and reads /proc with builtins.
 const killScript = `[ -n "$2" ] && kill "-$3" "-$2" 2>/dev/null
 tree=" $1 " more=1
@@ -234,15 +234,21 @@ while [ -n "$more" ]; do
 	done
 done 2>/dev/null
 for pid in $tree; do
-	[ "$pid" = "$1" ] || kill "-$3" "$pid" 2>/dev/null
+	[ "$pid" = "$1" ] && [ -z "$4" ] || kill "-$3" "$pid" 2>/dev/null
 done
 exit 0`
 
 // killer runs killScript as the worker's identity, in another session.
 type killer func(ctx context.Context, pid, group int64, signal int) error
 
-// interrupt ends what the worker runs, gently first, and returns when it ended or was cut off.
-func (w *worker) interrupt(ctx context.Context, ended <-chan struct{}, kill killer) {
+// interrupt ends what the worker runs, gently first, and returns when it ended or was cut off. It reports whether
+// it did anything: a command may have ended at the same moment.
+func (w *worker) interrupt(ctx context.Context, ended <-chan struct{}, kill killer) bool {
+	select {
+	case <-ended:
+		return false
+	default:
+	}
 	if pid := w.pid.Load(); pid != 0 && kill != nil {
 		for _, signal := range []int{15, 9} {
 			limit, stop := context.WithTimeout(ctx, 2*killGrace)
@@ -256,11 +262,12 @@ func (w *worker) interrupt(ctx context.Context, ended <-chan struct{}, kill kill
 			}
 			select {
 			case <-ended:
-				return
+				return true
 			case <-time.After(killGrace):
 			}
 		}
 	}
 	w.dead.Store(true)
 	_ = w.sess.kill()
+	return true
 }

@@ -64,7 +64,7 @@ func TestEncryptedKeyAsksOnce(t *testing.T) {
 		go func() {
 			e := endpoint(s, u.Name)
 			e.KeyFiles = []string{file}
-			c, err := p.Open(t.Context(), e, transport.Become{})
+			c, err := p.Open(limited(t), e, transport.Become{})
 			if err == nil {
 				err = c.Close()
 			}
@@ -81,7 +81,7 @@ func TestEncryptedKeyAsksOnce(t *testing.T) {
 	}
 	e := endpoint(s, "u1")
 	e.KeyFiles = []string{file}
-	_, err := newPool(t, transport.PoolOptions{}).Open(t.Context(), e, transport.Become{})
+	_, err := newPool(t, transport.PoolOptions{}).Open(limited(t), e, transport.Become{})
 	if err == nil || !strings.Contains(err.Error(), "encrypted and there is nobody to ask") {
 		t.Errorf("without a prompt: %v", err)
 	}
@@ -163,7 +163,7 @@ func TestAgent(t *testing.T) {
 	says(t, open(t, newPool(t, transport.PoolOptions{}), e, transport.Become{}), "ann\n", "id", "-un")
 	e.Args = append(e.Args, "-A")
 	out := open(t, newPool(t, transport.PoolOptions{}), e, transport.Become{})
-	got, err := out.Exec(t.Context(), transport.Command{Raw: "ssh-add -l | wc -l"})
+	got, err := out.Exec(limited(t), transport.Command{Raw: "ssh-add -l | wc -l"})
 	if err != nil || strings.TrimSpace(string(got.Stdout)) != "9" {
 		t.Errorf("the forwarded agent shows %q, %v; want 9 keys", got.Stdout, err)
 	}

@@ -47,7 +47,7 @@ func TestCutInTheMiddleOfACommand(t *testing.T) {
 					time.Sleep(5 * time.Millisecond)
 				}
 			}()
-			out, err := c.Exec(t.Context(), transport.Command{Script: `echo x >>"$1"; sleep 0.5; echo done`, Args: []string{mark}, Retry: retry})
+			out, err := c.Exec(limited(t), transport.Command{Script: `echo x >>"$1"; sleep 0.5; echo done`, Args: []string{mark}, Retry: retry})
 			starts, rerr := os.ReadFile(mark)
 			if rerr != nil {
 				t.Fatal(rerr)
@@ -89,7 +89,7 @@ func TestCutInTheMiddleOfAnUpload(t *testing.T) {
 		sent += n
 		return n, nil
 	})
-	err := c.Put(t.Context(), path, data, transport.PutOptions{Size: size})
+	err := c.Put(limited(t), path, data, transport.PutOptions{Size: size})
 	if !errors.Is(err, transport.ErrLost) {
 		t.Errorf("got %v, want ErrLost", err)
 	}
@@ -136,7 +136,7 @@ func TestDeadPeerIsNoticed(t *testing.T) {
 	errs := make(chan error)
 	for range 2 {
 		go func() {
-			_, err := c.Exec(t.Context(), transport.Command{Argv: []string{"sleep", "100"}})
+			_, err := c.Exec(limited(t), transport.Command{Argv: []string{"sleep", "100"}})
 			errs <- err
 		}()
 	}
@@ -176,7 +176,7 @@ func TestRefusals(t *testing.T) {
 			e := endpoint(s, "ann")
 			e.Args = append(e.Args, "-o", "IdentityAgent=none")
 			tc.change(&e)
-			c, err := newPool(t, transport.PoolOptions{}).Open(t.Context(), e, transport.Become{})
+			c, err := newPool(t, transport.PoolOptions{}).Open(limited(t), e, transport.Become{})
 			if err == nil {
 				_ = c.Close()
 				t.Fatal("it let us in")
@@ -209,7 +209,7 @@ func TestChangedHostKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.KnownHosts, e.HostKeys = []string{known}, mode
-			_, err := newPool(t, transport.PoolOptions{}).Open(t.Context(), e, transport.Become{})
+			_, err := newPool(t, transport.PoolOptions{}).Open(limited(t), e, transport.Become{})
 			u, ok := errors.AsType[*transport.UnreachableError](err)
 			if !ok {
 				t.Fatalf("got %v", err)
@@ -225,36 +225,4 @@ func TestChangedHostKey(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestAcceptNew(t *testing.T) {
-	s := transporttest.SSHD(t, transporttest.SSHDOptions{})
-	e := endpoint(s, "root")
-	known := filepath.Join(t.TempDir(), "new", "known_hosts")
-	e.KnownHosts, e.HostKeys = []string{known}, "accept-new"
-	p := newPool(t, transport.PoolOptions{})
-	errs := make(chan error)
-	const n = 8
-	for i := range n {
-		one := e
-		one.Retries = i // endpoints that differ: each connects on its own
-		go func() {
-			c, err := p.Open(t.Context(), one, transport.Become{})
-			if err == nil {
-				err = c.Close()
-			}
-			errs <- err
-		}()
-	}
-	for range n {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	got, err := os.ReadFile(known)
-	if want := fmt.Sprintf("[127.0.0.1]:%d %s\n", s.Port, strings.Join(strings.Fields(s.HostKey)[:2], " ")); err != nil || string(got) != want {
-		t.Errorf("recorded %q, %v; want %q", got, err, want)
-	}
-	e.HostKeys = "strict"
-	says(t, open(t, p, e, transport.Become{}), "ok\n", "echo", "ok")
 }

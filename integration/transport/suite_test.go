@@ -26,7 +26,6 @@ echo 'permit ann' >/etc/doas.conf
 echo 'permit nopass free' >>/etc/doas.conf
 chmod 400 /etc/doas.conf`,
 	})
-	noSFTP := transporttest.SSHD(t, transporttest.SSHDOptions{NoSFTP: true})
 	cases := []struct {
 		name   string
 		server *transporttest.Server
@@ -34,7 +33,7 @@ chmod 400 /etc/doas.conf`,
 		become transport.Become
 	}{
 		{"root", s, "root", transport.Become{}},
-		{"no sftp", noSFTP, "root", transport.Become{}},
+		{"user", s, "free", transport.Become{}},
 		{"sudo", s, "free", transport.Become{Method: "sudo"}},
 		{"sudo with password", s, "ann", transport.Become{Method: "sudo", User: "other", Password: secret.New("correct horse")}},
 		{"su", s, "ann", transport.Become{Method: "su", User: "other", Password: secret.New("other's own")}},
@@ -43,8 +42,13 @@ chmod 400 /etc/doas.conf`,
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPool(t, transport.PoolOptions{})
-			transporttest.Suite(t, func(t *testing.T) transport.Conn { return open(t, p, endpoint(tc.server, tc.user), tc.become) })
+			suite := transporttest.SmallSuite
+			if tc.name == "root" || tc.name == "sudo" {
+				suite = transporttest.Suite
+			}
+			suite(t, func(t *testing.T) transport.Conn { return open(t, p, endpoint(tc.server, tc.user), tc.become) })
 		})
 	}
 }
@@ -59,7 +63,7 @@ func TestBashrcPaidOnce(t *testing.T) {
 	for range 5 {
 		says(t, c, "hello\n", "echo", "hello")
 	}
-	out, err := c.Exec(t.Context(), transport.Command{Argv: []string{"cat", "starts"}})
+	out, err := c.Exec(limited(t), transport.Command{Argv: []string{"cat", "starts"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +85,7 @@ func TestMaxSessionsTwo(t *testing.T) {
 			if i%3 == 0 {
 				cmd = transport.Command{Raw: "sleep 0.05; echo x"}
 			}
-			out, err := c.Exec(t.Context(), cmd)
+			out, err := c.Exec(limited(t), cmd)
 			if err == nil && string(out.Stdout) != "x\n" {
 				t.Errorf("printed %q", out.Stdout)
 			}

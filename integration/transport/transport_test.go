@@ -5,6 +5,7 @@ package integration
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -15,7 +16,12 @@ import (
 	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(acceptAs) != "" {
+		os.Exit(acceptInProcess())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // endpoint reaches a server as a user with the server's key, without the files of whoever runs the tests.
 func endpoint(s *transporttest.Server, user string) transport.Endpoint {
@@ -34,6 +40,14 @@ func passwordOnly(s *transporttest.Server, user, password string) transport.Endp
 	return e
 }
 
+// limited ends what a test waits for long before the run's own time-out would.
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func newPool(t *testing.T, opts transport.PoolOptions) *transport.Pool {
 	t.Helper()
 	opts.Log = func(host, event string) { t.Logf("%s: %s", host, event) }
@@ -48,9 +62,7 @@ func newPool(t *testing.T, opts transport.PoolOptions) *transport.Pool {
 
 func open(t *testing.T, p *transport.Pool, e transport.Endpoint, b transport.Become) transport.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	c, err := p.Open(ctx, e, b)
+	c, err := p.Open(limited(t), e, b)
 	if err != nil {
 		t.Fatalf("open %s: %v", e.Host, err)
 	}
@@ -60,7 +72,7 @@ func open(t *testing.T, p *transport.Pool, e transport.Endpoint, b transport.Bec
 // says runs a command and checks what it prints.
 func says(t *testing.T, c transport.Conn, want string, argv ...string) {
 	t.Helper()
-	out, err := c.Exec(t.Context(), transport.Command{Argv: argv})
+	out, err := c.Exec(limited(t), transport.Command{Argv: argv})
 	if err != nil {
 		t.Fatalf("%v: %v", argv, err)
 	}

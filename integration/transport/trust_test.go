@@ -23,7 +23,7 @@ func TestTrust(t *testing.T) {
 	known := filepath.Join(t.TempDir(), "known_hosts")
 	e.KnownHosts = []string{known}
 
-	keys, err := p.FetchHostKeys(t.Context(), e)
+	keys, err := p.FetchHostKeys(limited(t), e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestTrust(t *testing.T) {
 	c := open(t, p, e, transport.Become{})
 	defer c.Close()
 	for _, wantAdded := range []bool{true, false} {
-		added, err := transport.InstallKey(t.Context(), c, pair.Public+"\n")
+		added, err := transport.InstallKey(limited(t), c, pair.Public+"\n")
 		if err != nil || added != wantAdded {
 			t.Errorf("installed %v, %v; want %v", added, err, wantAdded)
 		}
@@ -109,7 +109,7 @@ func TestJumpChain(t *testing.T) {
 	}
 	broken := endpoint(target, "root")
 	broken.Args = append(broken.Args, "-J", "root@127.0.0.1:1")
-	_, err := p.Open(t.Context(), broken, transport.Become{})
+	_, err := p.Open(limited(t), broken, transport.Become{})
 	if err == nil || !strings.Contains(err.Error(), "jump host root@127.0.0.1:1") {
 		t.Errorf("got %v, want an error that names the jump host", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,8 +132,11 @@ func (s *Server) writeConfig(t testing.TB, opts SSHDOptions) {
 	lines = append(lines,
 		"ListenAddress "+s.Addr(), "HostKey "+filepath.Join(s.dir, "host_key"), "PidFile none",
 		"PermitRootLogin yes", "PasswordAuthentication yes", "UsePAM "+pam, "LogLevel VERBOSE",
-		"MaxStartups 200:30:400", "UseDNS no", "PrintMotd no", "PrintLastLog no",
+		"UseDNS no", "PrintMotd no", "PrintLastLog no",
 	)
+	if !slices.ContainsFunc(opts.Config, func(line string) bool { return strings.HasPrefix(line, "MaxStartups") }) {
+		lines = append(lines, "MaxStartups 200:30:400") // unlike elsewhere, the last of several counts (OpenSSH 9.2)
+	}
 	if !opts.NoSFTP {
 		lines = append(lines, "Subsystem sftp internal-sftp")
 	}
@@ -158,6 +162,7 @@ func (s *Server) start(t testing.TB, opts SSHDOptions) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.cmd.Wait() }()
 	t.Cleanup(func() {
+		s.settle()
 		_ = s.cmd.Process.Kill()
 		<-ended
 		if t.Failed() {
@@ -180,10 +185,26 @@ func (s *Server) start(t testing.TB, opts SSHDOptions) {
 	}
 }
 
+// settle waits a little for the sessions to end, so that each cleans up after itself.
+func (s *Server) settle() {
+	children := func(pid string) string {
+		text, _ := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
+		return strings.TrimSpace(string(text))
+	}
+	listener := children(strconv.Itoa(s.cmd.Process.Pid))
+	for range 60 {
+		if listener == "" || children(listener) == "" {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // script makes the namespace's own folders and accounts, then becomes sshd.
 func (s *Server) script(opts SSHDOptions) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "d=%s\nmkdir -p $d/home $d/root\nchmod 755 $d/home\nchmod 700 $d/root\ncp -a /etc $d/etc\n", s.dir)
+	fmt.Fprintf(&b, "d=%s\nmkdir -p $d/home $d/root $d/etc\nchmod 755 $d/home\nchmod 700 $d/root\n", s.dir)
+	b.WriteString("mount -t tmpfs -o mode=755 tmpfs $d/etc\ncp -a /etc/. $d/etc\n") // gone with the namespace, even when we are killed
 	b.WriteString("mount --bind $d/etc /etc\nmount --bind $d/home /home\nmount --bind $d/root /root\nmount -t tmpfs tmpfs /run\nmkdir -m 755 /run/sshd /run/lock\n")
 	users := append([]SSHDUser{{Name: "root"}}, opts.Users...)
 	for _, u := range users {

@@ -19,12 +19,26 @@ import (
 // Suite holds a Conn to its contract. open gives a new Conn to a host with a POSIX sh and /proc whose home folder and
 // /tmp can be written; the Suite closes it. It leaves nothing on the host.
 func Suite(t *testing.T, open func(t *testing.T) transport.Conn) {
+	t.Helper()
+	suite(t, 1, open)
+}
+
+// SmallSuite is Suite with output and files of a few MiB where Suite has hundreds: for a further identity on a
+// host that passed Suite.
+func SmallSuite(t *testing.T, open func(t *testing.T) transport.Conn) {
+	t.Helper()
+	suite(t, 16, open)
+}
+
+// suite divides the large sizes.
+func suite(t *testing.T, divisor int64, open func(t *testing.T) transport.Conn) {
+	t.Helper()
 	for _, test := range slices.Concat(execTests(), processTests(), fileTests()) {
 		t.Run(test.name, func(t *testing.T) {
 			c := open(t)
 			ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer stop()
-			h := host{c, t, new([]string)}
+			h := host{c, t, new([]string), divisor}
 			test.run(ctx, t, h)
 			h.clean(ctx)
 			for range 2 {
@@ -46,6 +60,7 @@ type host struct {
 	transport.Conn
 	t       *testing.T
 	folders *[]string
+	divisor int64 // of large sizes
 }
 
 // clean removes the folders of a test.
@@ -251,7 +266,7 @@ func execTests() []suiteTest {
 			h.expect(ctx, transport.Command{Script: "echo on"}, "on\n", "", 0)
 		}},
 		{"spill", func(ctx context.Context, t *testing.T, h host) {
-			const size = 100 << 20
+			size := int64(100<<20) / h.divisor
 			out, err := h.Exec(ctx, transport.Command{Script: fmt.Sprintf("head -c %d /dev/zero; echo err >&2", size), Limit: 1 << 20})
 			if err != nil || len(out.Stdout) != 1<<20 || string(out.Stderr) != "err\n" {
 				t.Fatalf("%d bytes in memory, %v", len(out.Stdout), err)
