@@ -84,10 +84,10 @@ func (r *runFlags) add(fs *pflag.FlagSet) {
 
 func (r *runFlags) verify() error {
 	if r.output != "text" && r.output != "jsonl" {
-		return hintError{usageError{fmt.Errorf("unknown output %q", r.output)}, "--output is text or jsonl"}
+		return hintError{usageError{fmt.Errorf("--output cannot be %q", r.output)}, "it is text or jsonl"}
 	}
 	if r.forks < 0 {
-		return usageError{fmt.Errorf("--forks %d: it must be positive", r.forks)}
+		return usageError{fmt.Errorf("--forks cannot be %d: it must be positive", r.forks)}
 	}
 	return nil
 }

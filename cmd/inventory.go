@@ -59,7 +59,7 @@ func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (stri
 		}
 	}
 	if actions != 1 {
-		return "", hintError{usageError{errors.New("exactly one of --list, --host and --graph is needed")}, c.UseLine()}
+		return "", hintError{optionsError{errors.New("exactly one of --list, --host and --graph is needed")}, "usage: " + c.UseLine()}
 	}
 	extra, err := extraVars(o.extra)
 	if err != nil {

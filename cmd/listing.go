@@ -37,10 +37,11 @@ func (o *playOptions) listPlay(ss *session, number int, play *playbook.Play) err
 	fmt.Fprintf(ss.s.Out, "\n  play #%d (%s): %s\tTAGS: [%s]\n", number, strings.Join(patterns, ","), name, strings.Join(play.Tags, ","))
 	only, skip := words(o.tags), words(o.skip)
 	if o.listHosts {
-		hosts, _, err := ss.opts.Inventory.MatchList(patterns, o.limit)
+		hosts, warnings, err := ss.opts.Inventory.MatchList(patterns, o.limit)
 		if err != nil {
 			return err
 		}
+		printMistakes(ss.s, warnings)
 		fmt.Fprintf(ss.s.Out, "    pattern: [%s]\n    hosts (%d):\n", quoted(patterns), len(hosts))
 		for _, h := range hosts {
 			fmt.Fprintf(ss.s.Out, "      %s\n", h.Name)

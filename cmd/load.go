@@ -139,7 +139,7 @@ func extraVar(text string) (*value.Dict, error) {
 		return nil, usageError{fmt.Errorf("--extra-vars %q: %w", text, err)}
 	}
 	if rest != "" {
-		return nil, hintError{usageError{fmt.Errorf("--extra-vars %q: %q gives no variable a value", text, rest)}, "write name=value, YAML or JSON text, or @file"}
+		return nil, hintError{usageError{fmt.Errorf("--extra-vars %q: %q gives no variable a value", text, rest)}, "write name=value (name='two words' with its quotes), YAML or JSON text, or @file"}
 	}
 	out := value.NewDict()
 	for k, v := range pairs.All() {

@@ -5,9 +5,10 @@ package cmd
 import (
 	"errors"
 	"fmt"
-	"strings"
 
+	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // version is set by the build.
@@ -39,9 +40,7 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SetVersionTemplate("hostler {{.Version}}\n")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return hintError{usageError{err}, fmt.Sprintf("%s --help lists the options", c.CommandPath())}
-	})
+	root.SetFlagErrorFunc(optionError)
 	root.AddCommand(
 		newPlay(s, in),
 		newRun(s, in),
@@ -60,10 +59,37 @@ func noSuchCommand(c *cobra.Command, args []string) error {
 		return nil
 	}
 	err := usageError{fmt.Errorf("unknown command %q", args[0])}
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		return hintError{err, fmt.Sprintf("did you mean %q?", strings.Join(near, `" or "`))}
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	if near := diag.Near(args[0], names); near != "" {
+		return hintError{err, fmt.Sprintf("did you mean %q?", near)}
 	}
 	return hintError{err, c.CommandPath() + " --help lists the commands"}
+}
+
+// optionError words a wrong option.
+func optionError(c *cobra.Command, err error) error {
+	hint := c.CommandPath() + " --help lists the options"
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		name := unknown.GetSpecifiedName()
+		if near := diag.Near(name, names); near != "" && len(name) > 1 {
+			hint = fmt.Sprintf("did you mean --%s?", near)
+		}
+	}
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		err = fmt.Errorf("--%s cannot be %q", bad.GetFlag().Name, bad.GetValue())
+		if bad.GetFlag().Value.Type() == "int" {
+			hint = "it takes a whole number"
+		}
+	}
+	if lacking, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		err = fmt.Errorf("--%s needs a value", lacking.GetFlag().Name)
+	}
+	return hintError{usageError{err}, hint}
 }
 
 // wantArgs checks the number of arguments and says what they are.
@@ -72,6 +98,6 @@ func wantArgs(n int, what string) cobra.PositionalArgs {
 		if len(args) >= n {
 			return nil
 		}
-		return hintError{usageError{errors.New("missing argument: " + what)}, c.UseLine()}
+		return hintError{usageError{errors.New("missing argument: " + what)}, "usage: " + c.UseLine()}
 	}
 }

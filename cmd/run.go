@@ -14,6 +14,7 @@ import (
 	"github.com/hostlerhq/hostler/playbook"
 	"github.com/hostlerhq/hostler/report"
 	"github.com/hostlerhq/hostler/run"
+	"github.com/hostlerhq/hostler/run/actions"
 	"github.com/spf13/cobra"
 )
 
@@ -98,7 +99,7 @@ func (o *runOptions) needArgs(pattern string) error {
 	default:
 		return nil
 	}
-	if strings.TrimSpace(o.args) != "" {
+	if strings.TrimSpace(o.args) != "" || o.listHosts {
 		return nil
 	}
 	hint := "-a gives the command, -m another module, such as -m ping"
@@ -126,13 +127,9 @@ var argsPos = diag.Pos{File: "--args"}
 
 // adHocTask makes the task of a module and its arguments and checks both.
 func adHocTask(name, text string) (*playbook.Task, error) {
-	m, ok := catalog.Lookup()(name)
-	if !ok {
-		err := diag.Errorf(diag.Pos{File: "--module-name"}, "unknown module %q", name)
-		if near := diag.Near(name, moduleNames()); near != "" {
-			err = err.WithHint("did you mean %q?", near)
-		}
-		return nil, diag.List{err}
+	m, err := adHocModule(name)
+	if err != nil {
+		return nil, err
 	}
 	args, err := adHocArgs(m, text)
 	if err != nil {
@@ -145,7 +142,27 @@ func adHocTask(name, text string) (*playbook.Task, error) {
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
-	return &playbook.Task{Action: name, ActionPos: argsPos, Module: m, Args: playbook.Args{Values: args, Pos: argsPos}}, nil
+	task := &playbook.Task{Action: name, ActionPos: argsPos, Args: playbook.Args{Values: args, Pos: argsPos}}
+	if _, ok := actions.Find(name); !ok {
+		task.Module = m
+	}
+	return task, nil
+}
+
+// adHocModule finds a module, or an action of the run itself that makes sense alone.
+func adHocModule(name string) (*modules.Module, error) {
+	m, ok := catalog.Lookup()(name)
+	if !ok {
+		m, ok = actions.Specs(name)
+	}
+	if !ok {
+		err := diag.Errorf(diag.Pos{File: "--module-name"}, "unknown module %q", name)
+		if near := diag.Near(name, moduleNames()); near != "" {
+			err = err.WithHint("did you mean %q?", near)
+		}
+		return nil, diag.List{err}
+	}
+	return m, nil
 }
 
 // adHocArgs reads -a as Ansible does.

@@ -80,6 +80,9 @@ func masked(ts *testscript.TestScript, text string) string {
 			text = strings.ReplaceAll(text, fmt.Sprint(s.Addr().Port), "PORT-OF-"+f.Names[i])
 		}
 	}
+	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		text = strings.ReplaceAll(text, strings.TrimSpace(string(kernel)), "KERNEL")
+	}
 	for _, m := range masks() {
 		text = m.old.ReplaceAllString(text, m.new)
 	}
@@ -96,6 +99,8 @@ func masks() []mask {
 		{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 		{regexp.MustCompile(`"delta": "[^"]*"`), `"delta": "DELTA"`},
 		{regexp.MustCompile(`"(seconds|mtime|atime|ctime)": [0-9.e-]+`), `"$1": NUMBER`},
+		{regexp.MustCompile(`"(owner|group)": "[^"]*"`), `"$1": "NAME"`},
+		{regexp.MustCompile(`"(uid|gid)": \d+`), `"$1": NUMBER`},
 		{regexp.MustCompile(`output-\d+`), "output-RANDOM"},
 		{regexp.MustCompile(`(hostler-[a-z]*-?)\d{5,}`), "${1}RANDOM"},
 	}

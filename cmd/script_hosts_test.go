@@ -4,10 +4,12 @@ package cmd_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/hostlerhq/hostler/internal/secret"
 	"github.com/hostlerhq/hostler/internal/sshkey"
@@ -54,7 +56,7 @@ func hostOptions(ts *testscript.TestScript, args []string) (practice.Options, []
 			tools, err := filepath.Abs("testdata/tools")
 			ts.Check(err)
 			path = tools + ":" + path
-			o.Env = append(o.Env, "TOOL_PASSWORD="+args[1])
+			o.Env = append(o.Env, "TOOL_PASSWORD="+args[1]) // "" wants none
 		case args[0] == "-sessions":
 			n, err := strconv.Atoi(args[1])
 			ts.Check(err)
@@ -73,10 +75,20 @@ func down(ts *testscript.TestScript, _ bool, args []string) {
 	for i, name := range f.Names {
 		if name == args[0] {
 			ts.Check(f.Servers[i].Close())
+			occupy(ts, f.Servers[i].Addr())
 			return
 		}
 	}
 	ts.Fatalf("down: no host %s", args[0])
+}
+
+// occupy keeps a port from being given to a host of another script; who connects to it is refused.
+func occupy(ts *testscript.TestScript, addr *net.TCPAddr) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	ts.Check(err)
+	ts.Defer(func() { _ = syscall.Close(fd) })
+	ts.Check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1))
+	ts.Check(syscall.Bind(fd, &syscall.SockaddrInet4{Port: addr.Port, Addr: [4]byte(addr.IP.To4())}))
 }
 
 func contacts(ts *testscript.TestScript, neg bool, args []string) {

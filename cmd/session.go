@@ -135,7 +135,7 @@ func (f *connectFlags) defaults(s Streams) (run.ConnectDefaults, error) {
 	switch f.hostKeys {
 	case "", "strict", "accept-new", "off":
 	default:
-		return run.ConnectDefaults{}, hintError{usageError{fmt.Errorf("--host-keys %q", f.hostKeys)}, "it is strict, accept-new or off"}
+		return run.ConnectDefaults{}, hintError{usageError{fmt.Errorf("--host-keys cannot be %q", f.hostKeys)}, "it is strict, accept-new or off"}
 	}
 	d := run.ConnectDefaults{
 		Connection: f.connection, User: f.user, PrivateKey: f.privateKey, Timeout: f.connectTimeout(),

@@ -109,7 +109,7 @@ func (o *trustOptions) publicKey() (string, error) {
 		if strings.Contains(line, "PRIVATE KEY") {
 			hint = "this is the private key; " + hint + " beside it"
 		}
-		return "", hintError{fmt.Errorf("%s holds no public key: %w", o.installKey, err), hint}
+		return "", hintError{fmt.Errorf("%s holds no public key", o.installKey), hint}
 	}
 	return line, nil
 }

@@ -1,17 +1,20 @@
 package report
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/run"
 )
 
 // Group prints each different result of an ad-hoc command once, below the names of the hosts that gave it, most hosts
-// first in the order of their first answer. It prints at the end, when all have answered.
+// first, hosts in the play's order. It prints at the end, when all have answered.
 type Group struct {
 	AdHoc
 	order []string
+	rank  map[string]int // of a host in the play
 	hosts map[string][]string
 	state map[string]run.Status
 }
@@ -27,6 +30,11 @@ func NewGroup(opts Options) *Group {
 // Emit keeps results; the end of the run prints them.
 func (g *Group) Emit(ctx context.Context, e run.Event) {
 	switch e := e.(type) {
+	case run.PlayStarted:
+		g.rank = make(map[string]int, len(e.Hosts))
+		for i, h := range e.Hosts {
+			g.rank[h] = i
+		}
 	case run.HostFinished:
 		host := e.Host
 		e.Host = "\x00"
@@ -44,6 +52,13 @@ func (g *Group) Emit(ctx context.Context, e run.Event) {
 }
 
 func (g *Group) flush() {
+	byRank := func(a, b string) int { return cmp.Compare(g.rank[a], g.rank[b]) }
+	for _, hosts := range g.hosts {
+		slices.SortFunc(hosts, byRank)
+	}
+	slices.SortFunc(g.order, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(g.hosts[b]), len(g.hosts[a])), byRank(g.hosts[a][0], g.hosts[b][0]))
+	})
 	rule := strings.Repeat("-", 15)
 	for _, key := range g.order {
 		hosts := g.hosts[key]

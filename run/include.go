@@ -228,7 +228,7 @@ func (b *batch) take(ctx context.Context, g *group) ([]node, []*handler, error) 
 		names = append(names, h.name)
 		b.r.stat(h.name).OK++
 	}
-	b.r.events.emit(Included{File: g.inc.file, Hosts: names, Item: g.label, HasItem: g.hasItem})
+	b.r.events.emit(Included{File: absolute(g.inc.file), Hosts: names, Item: g.label, HasItem: g.hasItem})
 	extra := append(slices.Clone(g.w.n.extra), vars.Layer{Level: vars.IncludeParams, Source: "include vars", Vars: g.inc.vars})
 	nodes := compile(list, b.choice(ctx), extra)
 	if !t.Handler {

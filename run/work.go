@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 
 	"github.com/hostlerhq/hostler/playbook"
@@ -120,8 +121,16 @@ func (w *work) begin(ctx context.Context, b *batch, first *hostState) {
 
 func taskPath(t *playbook.Task) string {
 	pos := t.Pos
-	pos.Col = 0
+	pos.Col, pos.File = 0, absolute(pos.File)
 	return pos.String()
+}
+
+// absolute names a file as Ansible's texts do.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); path != "" && err == nil {
+		return abs
+	}
+	return path
 }
 
 func isInclude(t *playbook.Task) bool {

@@ -20,6 +20,10 @@ type hostKeyError struct {
 
 func (e *hostKeyError) Error() string { return e.text }
 
+func (e *hostKeyError) unreachable(host string) *UnreachableError {
+	return &UnreachableError{Host: host, Op: "check the host key", Err: e, Hint: e.hint}
+}
+
 // hostKeyCheck checks one endpoint's host key.
 type hostKeyCheck struct {
 	store *knownStore

@@ -264,7 +264,7 @@ func handshakeError(ctx, timed context.Context, s *sshSettings, wire *watchedCon
 		return errMoreToTry
 	}
 	if bad, ok := errors.AsType[*hostKeyError](err); ok {
-		return &UnreachableError{Op: "check the host key", Err: bad, Hint: bad.hint}
+		return bad.unreachable("")
 	}
 	if denied, ok := errors.AsType[*deniedError](err); ok {
 		return &UnreachableError{Op: op, Err: denied, Hint: denied.hint}

@@ -62,6 +62,9 @@ func (p *Pool) FetchHostKeys(ctx context.Context, e Endpoint) ([]HostKey, error)
 		k.Known = err == nil
 		if err != nil && !errors.Is(err, errUnknownKey) {
 			k.Changed = err
+			if bad, ok := errors.AsType[*hostKeyError](err); ok {
+				k.Changed = bad.unreachable(e.Name)
+			}
 		}
 		keys = append(keys, k)
 	}

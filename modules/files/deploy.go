@@ -350,9 +350,11 @@ func (d *deployment) diff(before, after target) []modules.Diff {
 		case bytes.IndexByte(d.content, 0) >= 0 || bytes.IndexByte(before.before, 0) >= 0:
 			diffs = append(diffs, modules.Diff{Prepared: fmt.Sprintf("diff skipped: %s is binary\n", after.at.path)})
 		default:
-			diffs = append(diffs, modules.Diff{
-				Before: modules.Clean(before.before), After: modules.Clean(d.content), BeforeHeader: after.at.path, AfterHeader: d.from,
-			})
+			one := modules.Diff{Before: modules.Clean(before.before), After: modules.Clean(d.content), AfterHeader: d.from}
+			if before.at.exists {
+				one.BeforeHeader = after.at.path
+			}
+			diffs = append(diffs, one)
 		}
 	}
 	if one, ok := attributesDiff(before.at, after.at); ok && before.at.exists {
