@@ -83,7 +83,7 @@ case $1 in
 esac
 if [ -z "$__where" ] || [ ! -e "$__where" ]; then __end errno "2 $1"; fi
 if [ -d "$__where" ] || [ ! -x "$__where" ]; then __end errno "13 $1"; fi
-if [ "$__mode" != upload ]; then echo @@run; exec ` + transport.Leader + ` "$@"; fi
+if [ "$__mode" != upload ]; then echo @@run; exec "$@"; fi
 __tmp=
 for d in "$TMPDIR" /tmp /var/tmp "$HOME"; do
 	[ -d "$d" ] || continue
@@ -96,12 +96,7 @@ done
 [ -n "$__tmp" ] || __end upload "no folder for temporary files lets programs run"
 cat >"$__tmp/$__file" || __end upload "cannot write $__tmp/$__file"
 echo @@run
-trap - EXIT HUP INT TERM
-exec ` + transport.Leader + ` sh -c '
-	__tmp=$1; shift
-	trap "exit 143" HUP INT TERM
-	trap "rm -rf -- \"\$__tmp\"" EXIT
-	"$@" </dev/null' sh "$__tmp" "$@" "$__tmp/$__file"
+"$@" "$__tmp/$__file" </dev/null
 `
 
 // expandScript defines __expand, which sets __v to its argument with variables and ~ replaced as Python's expandvars and

@@ -56,9 +56,8 @@ type Command struct {
 	Input io.Reader
 	// Stdout and Stderr take the output as it comes; what they take is not in Output.
 	Stdout, Stderr io.Writer
-	// User marks a program of the user's, which may leave children behind: it gets a
-	// process group of its own, and a worker that one was left on is retired. A Script
-	// with User ends by becoming that program: "exec "+Leader+" program…".
+	// User marks a program of the user's, which may leave children behind: a worker that one
+	// was left on is retired, so that what it prints later never mixes with a later command's output.
 	User bool
 	// TTY asks for a terminal; stderr is then part of stdout.
 	TTY bool
@@ -72,10 +71,6 @@ type Command struct {
 	// Retry marks a command that only looks: it may run again after the connection broke.
 	Retry bool
 }
-
-// Leader, in a Script with User, stands before the program that the script becomes: it makes the
-// program the leader of a process group, on hosts that have setsid(1).
-const Leader = "$h_g"
 
 // DefaultLimit is how much of each output stream stays in memory: 16 MiB.
 const DefaultLimit = 16 << 20

@@ -144,7 +144,7 @@ func (c *conn) framed(ctx context.Context, cmd Command, stdout, stderr io.Writer
 		return result{}, err
 	}
 	res, err := c.runOn(ctx, w, cmd, stdout, stderr)
-	if res.left || cmd.User && !grouped(cmd) {
+	if res.left {
 		w.dead.Store(true) // what a child prints later must not reach a later command
 	}
 	c.m.release(c.id, w)
@@ -245,18 +245,14 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 type killing struct{}
 
 // kill signals a command of another shell of this identity.
-func (c *conn) kill(ctx context.Context, pid, group int64, signal int) error {
-	return c.killTree(ctx, pid, group, signal, "")
+func (c *conn) kill(ctx context.Context, pid int64, signal int) error {
+	return c.killTree(ctx, pid, signal, "")
 }
 
 // killTree runs killScript; whole is not "" where the shell itself has to go too.
-func (c *conn) killTree(ctx context.Context, pid, group int64, signal int, whole string) error {
-	g := ""
-	if group != 0 {
-		g = strconv.FormatInt(group, 10)
-	}
+func (c *conn) killTree(ctx context.Context, pid int64, signal int, whole string) error {
 	ctx = context.WithValue(ctx, killing{}, true)
-	args := []string{strconv.FormatInt(pid, 10), g, strconv.Itoa(signal), whole}
+	args := []string{strconv.FormatInt(pid, 10), strconv.Itoa(signal), whole}
 	_, err := c.Exec(ctx, Command{Script: killScript, Args: args})
 	return err
 }

@@ -96,8 +96,8 @@ func (c *conn) endRaw(ctx context.Context, w *worker, ended <-chan struct{}) {
 		_ = w.sess.kill()
 		return
 	}
-	w.interrupt(ctx, ended, func(ctx context.Context, pid, group int64, signal int) error {
-		return c.killTree(ctx, pid, group, signal, "whole")
+	w.interrupt(ctx, ended, func(ctx context.Context, pid int64, signal int) error {
+		return c.killTree(ctx, pid, signal, "whole")
 	})
 }
 

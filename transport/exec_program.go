@@ -42,18 +42,12 @@ func program(token string, cmd Command, from source) (string, error) {
 		pipe = "printf " + printfFormat(cmd.Stdin) + " 2>/dev/null|"
 	}
 	ended := "printf '" + token + "E%s:%s;' \"$h_s\" \"$h_l\" >&3;printf '" + token + "E;' >&4\n"
-	if !grouped(cmd) {
-		return "h_l=;printf '" + token + "S;' >&3;" + pipe + "(" + body + ")" + redirect + ";h_s=$?;" + ended, nil
+	run := "printf '" + token + "S;' >&3;" + pipe + "(" + body + ")" + redirect + ";h_s=$?;"
+	if cmd.User {
+		return "h_l=;h_last;h_a=$h_b;" + run + "h_left;" + ended, nil
 	}
-	// A substitution tells the shell the number of a process that keeps running in the foreground (in the
-	// background it would ignore SIGINT), and costs no more forks than a subshell.
-	child := "{ h_p=;read -r h_p h_x </proc/self/stat;printf %s \"$h_p\";exec" + redirect +
-		";printf '" + token + "S%s;' \"$h_p\";" + body + ";}"
-	return "h_l=;h_p=$(" + pipe + child + ");h_s=$?;if kill -0 \"-$h_p\"||[ -z \"$h_g\" ];then h_l=1;fi;" + ended, nil
+	return "h_l=;" + run + ended, nil
 }
-
-// grouped says that a command gets a process group of its own.
-func grouped(cmd Command) bool { return cmd.User && cmd.Raw == "" }
 
 // body is folder, environment and the command itself.
 func body(cmd Command) (string, error) {
@@ -84,11 +78,7 @@ func body(cmd Command) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		b.WriteString("exec ")
-		if grouped(cmd) {
-			b.WriteString(Leader + " ") // setsid where there is one (greeting)
-		}
-		b.WriteString(words)
+		b.WriteString("exec " + words)
 		return b.String(), nil
 	}
 	if cmd.Script == "" {

@@ -55,10 +55,10 @@ func TestProgramTextIsThis(t *testing.T) {
 			`h_l=;printf 'TS;' >&3;printf '\055a%%\047\000` + "\n" + `' 2>/dev/null|(set -- -x;eval cat) >&3 2>&4 3>&- 4>&-;h_s=$?;` +
 				`printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
 		},
-		"group": {
+		"user": {
 			Command{Argv: []string{"id"}, User: true}, fromNull,
-			`h_l=;h_p=$({ h_p=;read -r h_p h_x </proc/self/stat;printf %s "$h_p";exec >&3 2>&4 3>&- 4>&- </dev/null;printf 'TS%s;' "$h_p";exec $h_g id;});` +
-				`h_s=$?;if kill -0 "-$h_p"||[ -z "$h_g" ];then h_l=1;fi;printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
+			`h_l=;h_last;h_a=$h_b;printf 'TS;' >&3;(exec id) >&3 2>&4 3>&- 4>&- </dev/null;h_s=$?;h_left;` +
+				`printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
 		},
 	} {
 		if got, err := program("T", test.cmd, test.from); err != nil || got != test.want {

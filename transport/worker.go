@@ -31,7 +31,6 @@ type worker struct {
 	tty   bool         // both streams are one
 
 	greeted bool
-	running atomic.Int64 // process group of the command that runs, 0 when it has none
 	dead    atomic.Bool
 }
 
@@ -66,12 +65,28 @@ func loader(end string) string {
 // greeting makes the shell ready and lets it say what it can do. What rc files printed comes before it and is dropped.
 func greeting(token string) string {
 	return setUp +
-		"h_c=p;case $(command -v printf) in /*) h_c=;;esac;h_g=;command -v setsid && h_g=setsid\n" +
+		"h_c=p;case $(command -v printf) in /*) h_c=;;esac\n" + leftovers +
 		"printf '" + token + "H%s:%s;' \"$$\" \"$h_c\" >&3;printf '" + token + "H;' >&4\n"
 }
 
 // startLimit bounds how long a login shell may take before its first answer: heavy rc files take seconds.
 const startLimit = 60 * time.Second
+
+// leftovers defines h_left, which sets h_l when the command that ran since h_a was read left a process behind: one of the
+// shell's session (proc(5)) that is neither the shell nor what started it. Mostly no other process began meanwhile, or few did: the
+// last field of /proc/loadavg is the number of the newest one. Where that cannot be trusted (lxcfs makes it up; h_f), or many
+// began, all are looked at. It forks nothing. Without /proc a command counts as having left something.
+const leftovers = `h_stat(){ h_x=;read -r h_x <"/proc/$1/stat"||return 1;h_x=${h_x##*) };set -- $h_x;h_z=$1 h_u=$2 h_i=$4;}
+h_last(){ h_b=;read -r h_x h_x h_x h_x h_b </proc/loadavg;}
+h_k=" $$ ";h_d=;if h_stat $$;then h_d=$h_i;while h_stat "$h_u"&&[ "$h_i" = "$h_d" ];do h_k="$h_k$h_u ";done;fi
+h_f=;h_last;h_a=$h_b;(:);h_last;[ "$h_b" -gt "$h_a" ]&&h_f=1
+h_mine(){ case $h_k in *" $1 "*) return 1;;esac;h_stat "$1"&&[ "$h_i" = "$h_d" ]&&[ "$h_z" != Z ]&&h_l=1;}
+h_left(){ [ "$h_d" ]||h_l=1;h_last
+if [ "$h_f" ]&&[ "$h_a" -le "$h_b" ]&&[ $((h_b-h_a)) -le 300 ];then
+while [ -z "$h_l" ]&&[ "$h_a" -lt "$h_b" ];do h_a=$((h_a+1));[ ! -e "/proc/$h_a" ]||h_mine "$h_a";done
+else for h_y in /proc/[0-9]*;do [ -z "$h_l" ]||break;h_mine "${h_y#/proc/}";done
+fi;}
+`
 
 // hello reads the answer to greeting.
 func (w *worker) hello() error {
@@ -118,7 +133,6 @@ func (w *worker) run(text string, stdout, stderr io.Writer, started func()) (res
 	if err := w.begin(text); err != nil {
 		return result{}, err
 	}
-	defer w.running.Store(0)
 	started()
 	var errErr error
 	errDone := make(chan struct{})
@@ -168,9 +182,6 @@ func (w *worker) begin(text string) error {
 	if m.kind != 'S' {
 		return w.fail(ErrLost, fmt.Errorf("unexpected mark %q", m.kind))
 	}
-	if pgid, err := strconv.ParseInt(m.text, 10, 64); err == nil {
-		w.running.Store(pgid)
-	}
 	return nil
 }
 
@@ -218,28 +229,30 @@ func (t *tail) String() string {
 // Ending a command: the signal TERM, then KILL after killGrace, then the whole session.
 const killGrace = 2 * time.Second
 
-// killScript sends signal $3 to the process group $2 and to everything below the shell $1, with $4 to that too. It
-// forks only for the walk itself, and reads /proc with builtins.
-const killScript = `[ -n "$2" ] && kill "-$3" "-$2" 2>/dev/null
-tree=" $1 " more=1
+// killScript sends signal $2 to everything below the shell $1 and to everything else of its session, but for what started
+// the shell (sudo), with $3 to the shell itself too. It forks nothing, and reads /proc with builtins.
+const killScript = `look() { read -r line <"/proc/$1/stat" || return 1; set -- ${line##*) }; parent=$2 session=$4; }
+kin=" $1 " tree=" $1 " more=1
+look "$1" || exit 0
+own=$session
+while look "$parent" && [ "$session" = "$own" ]; do kin="$kin${line%% *} "; done
 while [ -n "$more" ]; do
 	more=
-	for f in /proc/[0-9]*/stat; do
-		read -r line <"$f" || continue
-		pid=${line%% *}
-		case $tree in *" $pid "*) continue;; esac
-		rest=${line##*) }
-		rest=${rest#* }
-		case $tree in *" ${rest%% *} "*) tree="$tree$pid " more=1;; esac
+	for f in /proc/[0-9]*; do
+		pid=${f#/proc/}
+		case $tree$kin in *" $pid "*) continue;; esac
+		look "$pid" || continue
+		if [ "$session" = "$own" ]; then tree="$tree$pid " more=1; continue; fi
+		case $tree in *" $parent "*) tree="$tree$pid " more=1;; esac
 	done
 done 2>/dev/null
 for pid in $tree; do
-	[ "$pid" = "$1" ] && [ -z "$4" ] || kill "-$3" "$pid" 2>/dev/null
+	[ "$pid" = "$1" ] && [ -z "$3" ] || kill "-$2" "$pid" 2>/dev/null
 done
 exit 0`
 
 // killer runs killScript as the worker's identity, in another session.
-type killer func(ctx context.Context, pid, group int64, signal int) error
+type killer func(ctx context.Context, pid int64, signal int) error
 
 // interrupt ends what the worker runs, gently first, and returns when it ended or was cut off. It reports whether
 // it did anything: a command may have ended at the same moment.
@@ -252,7 +265,7 @@ func (w *worker) interrupt(ctx context.Context, ended <-chan struct{}, kill kill
 	if pid := w.pid.Load(); pid != 0 && kill != nil {
 		for _, signal := range []int{15, 9} {
 			limit, stop := context.WithTimeout(ctx, 2*killGrace)
-			err := kill(limit, pid, w.running.Load(), signal)
+			err := kill(limit, pid, signal)
 			stop()
 			if err != nil {
 				break
