@@ -62,6 +62,9 @@ func (rt *runtime) attr(v any, name string) (any, bool, error) {
 	switch o := v.(type) {
 	case object:
 		return o.attr(rt, name)
+	case Object:
+		r, found := o.Attr(name)
+		return r, found, nil
 	case value.Mapping:
 		return o.Lookup(rt.ctx, name)
 	}
@@ -115,8 +118,12 @@ func (rt *runtime) item(v, key any) (any, bool, error) {
 	if m := rt.env.method(v, name); m != nil {
 		return &boundMethod{v, m}, true, nil
 	}
-	if o, ok := v.(object); ok {
+	switch o := v.(type) {
+	case object:
 		return o.attr(rt, name)
+	case Object:
+		r, found := o.Attr(name)
+		return r, found, nil
 	}
 	return nil, false, nil
 }

@@ -11,6 +11,7 @@ type function struct {
 	name      string
 	params    []param
 	required  int // params without a default come first
+	leading   int // params that may be given by place; those behind *rest have names only
 	rest, kw  bool
 	undefined bool
 	fn        Func
@@ -46,6 +47,9 @@ func newFunction(name, params string, fn Func, opts []FuncOption) *function {
 			f.params = append(f.params, q)
 			if q.must {
 				f.required = len(f.params)
+			}
+			if !f.rest {
+				f.leading = len(f.params)
 			}
 		}
 	}
@@ -217,7 +221,7 @@ func anyUndefined(c *Call) error {
 }
 
 func (rt *runtime) bind(fn *function, c *Call, g given) error {
-	n := len(fn.params)
+	n := fn.leading
 	c.Rest, c.Kwargs, c.given = nil, nil, 0
 	if len(g.pos) > n {
 		if !fn.rest {
@@ -227,7 +231,7 @@ func (rt *runtime) bind(fn *function, c *Call, g given) error {
 	}
 	base := len(rt.stack)
 	for i := range fn.params {
-		if i < len(g.pos) {
+		if i < min(len(g.pos), n) {
 			rt.stack = append(rt.stack, g.pos[i])
 			c.given |= 1 << i
 		} else {

@@ -4,6 +4,16 @@ import (
 	"github.com/hostlerhq/hostler/jinja/value"
 )
 
+// Object is a value of another package with attributes and methods of its own; see also value.Custom. It may
+// also have Binary(op string, other any, swapped bool) (v any, ok bool, err error) for the operators + and -, and
+// Order(other any) (c int, ok bool) for < and its like.
+type Object interface {
+	Attr(name string) (v any, found bool)
+}
+
+// Method makes a callable value, such as an Attr gives. Params is a signature as in AddFilter.
+func Method(name, params string, fn Func) any { return newFunction(name, params, fn, nil) }
+
 // rangeValue is Python's range object.
 type rangeValue struct{ start, stop, step int }
 

@@ -120,6 +120,9 @@ func (rt *runtime) binary(op kind, a, b any) (any, error) {
 		}
 	}
 	name := words[op]
+	if r, ok, err := foreign(name, a, b); ok || err != nil {
+		return r, err
+	}
 	if op == tPow {
 		name = "** or pow()"
 	}
@@ -416,4 +419,20 @@ func repeatItems(items []any, n int) []any {
 		out = append(out, items...)
 	}
 	return out
+}
+
+// foreign lets values of other packages do an operation.
+func foreign(op string, a, b any) (any, bool, error) {
+	type operand interface {
+		Binary(op string, other any, swapped bool) (v any, ok bool, err error)
+	}
+	if x, is := a.(operand); is {
+		if r, ok, err := x.Binary(op, b, false); ok || err != nil {
+			return r, ok, err
+		}
+	}
+	if x, is := b.(operand); is {
+		return x.Binary(op, a, true)
+	}
+	return nil, false, nil
 }

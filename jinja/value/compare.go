@@ -260,6 +260,10 @@ func order(op string, a, b any, depth int) (c int, ordered bool, err error) {
 		if y, ok := b.(Tuple); ok {
 			return orderItems(op, x, y, depth)
 		}
+	case interface{ Order(other any) (int, bool) }:
+		if c, ok := x.Order(b); ok {
+			return c, true, nil
+		}
 	}
 	return 0, false, Errorf(TypeError, "'%s' not supported between instances of '%s' and '%s'", op, TypeName(a), TypeName(b))
 }
