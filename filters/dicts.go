@@ -141,6 +141,9 @@ func rekeyOnMember(c *jinja.Call) (any, error) {
 		if !ok {
 			return nil, value.Errorf(value.TypeError, "List item is not a valid dict")
 		}
+		if c.Args[1] != "error" && c.Args[1] != "overwrite" {
+			return nil, value.Errorf(value.ValueError, "duplicates parameter to rekey_on_member has unknown value: %v", c.Args[1])
+		}
 		key, ok := d.Get(c.Args[0])
 		if !ok {
 			return nil, value.Errorf(value.KeyError, "Key %v was not found", c.Args[0])

@@ -4,14 +4,18 @@ import (
 	"crypto/md5"  //nolint:gosec // checksums as Ansible names them, not secrets
 	"crypto/sha1" //nolint:gosec // the same
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
+	"golang.org/x/crypto/blake2b"
+	"golang.org/x/crypto/blake2s"
 )
 
 func encodeFilters() []entry {
@@ -37,7 +41,11 @@ func b64encode(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return base64.StdEncoding.EncodeToString([]byte(text)), nil
+	raw, err := encodeAs(text, c.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	return base64.StdEncoding.EncodeToString(raw), nil
 }
 
 func b64decode(c *jinja.Call) (any, error) {
@@ -45,18 +53,105 @@ func b64decode(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := base64.StdEncoding.DecodeString(strings.Map(dropSpace, text))
+	out, err := lenientBase64(text)
 	if err != nil {
-		return nil, value.Errorf(value.ValueError, "b64decode: %v", err)
+		return nil, err
 	}
-	return string(out), nil
+	return decodeAs(out, c.Args[0])
 }
 
-func dropSpace(r rune) rune {
-	if strings.ContainsRune(" \t\r\n", r) {
-		return -1
+// lenientBase64 decodes as Python does: what is no letter of base64 is skipped, and what follows the padding.
+func lenientBase64(text string) ([]byte, error) {
+	var kept strings.Builder
+	for _, r := range text {
+		switch {
+		case r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '+', r == '/':
+			kept.WriteRune(r)
+			continue
+		case r != '=' || kept.Len()%4 < 2:
+			continue
+		}
+		padding := strings.Count(text[strings.IndexByte(text, '='):], "=")
+		if kept.Len()%4+padding >= 4 {
+			return base64.RawStdEncoding.DecodeString(kept.String())
+		}
 	}
-	return r
+	if kept.Len()%4 != 0 {
+		return nil, value.Errorf(value.ValueError, "b64decode: Incorrect padding")
+	}
+	return base64.RawStdEncoding.DecodeString(kept.String())
+}
+
+// codec normalizes the name of a text encoding.
+func codec(name any) string {
+	s, _ := name.(string)
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(s))
+}
+
+func encodeAs(text string, name any) ([]byte, error) {
+	switch codec(name) {
+	case "utf8":
+		return []byte(text), nil
+	case "utf16le", "utf16be", "utf16":
+		var out []byte
+		if codec(name) == "utf16" {
+			out = append(out, 0xff, 0xfe)
+		}
+		for _, unit := range utf16.Encode([]rune(text)) {
+			if codec(name) == "utf16be" {
+				out = append(out, byte(unit>>8), byte(unit))
+			} else {
+				out = append(out, byte(unit), byte(unit>>8))
+			}
+		}
+		return out, nil
+	case "latin1", "iso88591", "ascii", "usascii":
+		limit := rune(256)
+		if strings.HasSuffix(codec(name), "ascii") {
+			limit = 128
+		}
+		out := make([]byte, 0, len(text))
+		for _, r := range text {
+			if r >= limit {
+				return nil, value.Errorf(value.ValueError, "%v cannot encode the character %q", name, r)
+			}
+			out = append(out, byte(r))
+		}
+		return out, nil
+	}
+	return nil, value.Errorf(value.ValueError, "unknown encoding: %v", name)
+}
+
+func decodeAs(raw []byte, name any) (string, error) {
+	switch codec(name) {
+	case "utf8":
+		return string(raw), nil
+	case "ascii", "usascii":
+		return string(raw), nil
+	case "latin1", "iso88591":
+		out := make([]rune, len(raw))
+		for i, b := range raw {
+			out[i] = rune(b)
+		}
+		return string(out), nil
+	case "utf16le", "utf16be", "utf16":
+		big := codec(name) == "utf16be"
+		if codec(name) == "utf16" && len(raw) >= 2 && (raw[0] == 0xff && raw[1] == 0xfe || raw[0] == 0xfe && raw[1] == 0xff) {
+			big, raw = raw[0] == 0xfe, raw[2:]
+		}
+		if len(raw)%2 != 0 {
+			return "", value.Errorf(value.ValueError, "truncated %v text", name)
+		}
+		units := make([]uint16, len(raw)/2)
+		for i := range units {
+			units[i] = uint16(raw[2*i]) | uint16(raw[2*i+1])<<8
+			if big {
+				units[i] = units[i]<<8 | units[i]>>8
+			}
+		}
+		return string(utf16.Decode(units)), nil
+	}
+	return "", value.Errorf(value.ValueError, "unknown encoding: %v", name)
 }
 
 func fromJSON(c *jinja.Call) (any, error) {
@@ -76,7 +171,7 @@ func jsonOptions(c *jinja.Call, o value.JSONOptions) (value.JSONOptions, error) 
 			if err != nil {
 				return o, err
 			}
-			o.Indent = indent
+			o.Indent, o.Multiline = indent, v != nil
 		case "sort_keys", "ensure_ascii":
 			truth, err := c.Truth(v)
 			if err != nil {
@@ -134,7 +229,7 @@ func toNiceJSON(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := jsonOptions(c, value.JSONOptions{Indent: indent, SortKeys: sort})
+	o, err := jsonOptions(c, value.JSONOptions{Indent: indent, Multiline: c.Args[0] != nil, SortKeys: sort})
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +250,20 @@ func newHash(name string) (hash.Hash, bool) {
 		return sha512.New384(), true
 	case "sha512":
 		return sha512.New(), true
+	case "sha3_224":
+		return sha3.New224(), true
+	case "sha3_256":
+		return sha3.New256(), true
+	case "sha3_384":
+		return sha3.New384(), true
+	case "sha3_512":
+		return sha3.New512(), true
+	case "blake2b":
+		h, err := blake2b.New512(nil)
+		return h, err == nil
+	case "blake2s":
+		h, err := blake2s.New256(nil)
+		return h, err == nil
 	}
 	return nil, false
 }

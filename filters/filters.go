@@ -44,7 +44,7 @@ type Options struct {
 // Register adds Ansible's filters, tests and lookups to an Env, under their short and their fully qualified
 // names (ansible.builtin.x). The Lookups are for with_X.
 func Register(env *jinja.Env, o Options) *Lookups {
-	for _, table := range [][]entry{plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters()} {
+	for _, table := range [][]entry{plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters(), yamlFilters(), randomFilters(), timeFilters(), urlFilters(), fileFilters()} {
 		for _, e := range table {
 			for _, name := range e.names {
 				env.AddFilter(name, e.params, e.fn, e.opts...)
@@ -52,7 +52,7 @@ func Register(env *jinja.Env, o Options) *Lookups {
 			}
 		}
 	}
-	for _, table := range [][]entry{resultTests(), valueTests()} {
+	for _, table := range [][]entry{resultTests(), valueTests(), fileTests(), urlTests(), vaultTests()} {
 		for _, e := range table {
 			for _, name := range e.names {
 				env.AddTest(name, e.params, e.fn, e.opts...)

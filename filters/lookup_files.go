@@ -405,7 +405,6 @@ func lookupTemplate(r *request) ([]any, error) {
 
 func (r *request) rendered(path, text string) (string, error) {
 	opts := r.l.env.Options()
-	opts.KeepTrailingNewline = true
 	for name, to := range map[string]*string{
 		"variable_start_string": &opts.VariableStart, "variable_end_string": &opts.VariableEnd,
 		"comment_start_string": &opts.CommentStart, "comment_end_string": &opts.CommentEnd,
@@ -438,11 +437,7 @@ func (r *request) rendered(path, text string) (string, error) {
 	for _, dir := range search {
 		dirs = append(dirs, filepath.Join(dir, "templates"), dir)
 	}
-	t, err := r.l.env.TemplateWith(path, text, opts)
-	if err != nil {
-		return "", err
-	}
-	return t.Render(r.ctx, &overlay{own: own, next: r.scope, dirs: dirs, read: r.l.readFile})
+	return RenderFile(r.ctx, r.l.env, path, text, opts, &overlay{own: own, next: r.scope, dirs: dirs, read: r.l.readFile})
 }
 
 // templateNames are the variables about itself that a template has.

@@ -48,7 +48,22 @@ func lookupItems(r *request) ([]any, error) { return spread(r.Terms), nil }
 
 func lookupList(r *request) ([]any, error) { return r.Terms, nil }
 
-func lookupFlattened(r *request) ([]any, error) { return flattened(nil, r.Terms, -1, true), nil }
+func lookupFlattened(r *request) ([]any, error) { return spreadDeep(nil, r.Terms), nil }
+
+// spreadDeep flattens all the way down; as in Ansible's plugin the text None or null ends its list.
+func spreadDeep(out, items []any) []any {
+	for _, item := range items {
+		if list, ok := sequence(item); ok {
+			out = spreadDeep(out, list)
+			continue
+		}
+		if item == "None" || item == "null" {
+			break
+		}
+		out = append(out, item)
+	}
+	return out
+}
 
 func lookupDict(r *request) ([]any, error) {
 	var out []any

@@ -55,7 +55,7 @@ func (r *request) wish(term string) (*passwordWish, error) {
 			continue
 		}
 		if k == "seed" {
-			w.seed = v
+			w.seed = shown(v)
 			continue
 		}
 		if list, ok := sequence(v); ok && k == "chars" {

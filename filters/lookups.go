@@ -89,7 +89,21 @@ func (l *Lookups) Run(ctx context.Context, scope jinja.Scope, q Query) (*value.L
 func (l *Lookups) register() {
 	l.env.AddFunction("lookup", "name, *terms, **options", l.call(false))
 	l.env.AddFunction("query", "name, *terms, **options", l.call(true))
+	l.env.AddFunction("now", "utc=False, fmt=''", now)
+	l.env.AddFunction("undef", "hint=None", undef)
 	l.env.AddFunction("q", "name, *terms, **options", l.call(true))
+}
+
+// undef is Ansible's global for a value that somebody else must define.
+func undef(c *jinja.Call) (any, error) {
+	u := &jinja.Undefined{Reason: "Mandatory variable has not been overridden"}
+	if c.Args[0] != nil {
+		var err error
+		if u.Reason, err = c.Text(c.Args[0]); err != nil {
+			return nil, err
+		}
+	}
+	return u, nil
 }
 
 func (l *Lookups) call(wantList bool) jinja.Func {

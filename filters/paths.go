@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"os"
 	"path"
 	"strings"
 
@@ -16,7 +17,7 @@ func pathFilters() []entry {
 		one("splitext", "", splitext),
 		one("path_join", "", pathJoin),
 		one("relpath", "start='.'", relpath),
-		one("win_basename", "", onText(func(s string) string { return s[strings.LastIndexAny(s, `\/:`)+1:] })),
+		one("win_basename", "", onText(winBasename)),
 	}
 }
 
@@ -69,9 +70,12 @@ func pathJoin(c *jinja.Call) (any, error) {
 	if s, ok := c.Value.(string); ok {
 		return s, nil
 	}
-	parts, err := c.Items(c.Value)
-	if err != nil {
-		return nil, err
+	parts, ok := sequence(c.Value)
+	if !ok {
+		return nil, value.Errorf(value.TypeError, "|path_join expects string or sequence, got %s instead.", value.TypeName(c.Value))
+	}
+	if len(parts) == 0 {
+		return nil, value.Errorf(value.TypeError, "path_join: there is nothing to join")
 	}
 	joined := ""
 	for _, part := range parts {
@@ -100,8 +104,21 @@ func relpath(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path.IsAbs(text) != path.IsAbs(start) {
-		return nil, value.Errorf(value.ValueError, "relpath: %s and %s: both must be absolute, or neither", text, start)
+	full := func(p string) (string, error) {
+		if path.IsAbs(p) {
+			return p, nil
+		}
+		dir, err := os.Getwd()
+		return dir + "/" + p, err
+	}
+	if start, err = full(start); err != nil {
+		return nil, err
+	}
+	if text == "" {
+		return nil, value.Errorf(value.ValueError, "no path specified")
+	}
+	if text, err = full(text); err != nil {
+		return nil, err
 	}
 	a, b := pathParts(start), pathParts(text)
 	same := 0

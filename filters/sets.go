@@ -135,7 +135,10 @@ func unique(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	fold := c.Args[0] == false
+	exact, err := c.Truth(c.Args[0])
+	if err != nil {
+		return nil, err
+	}
 	out, seen := value.NewList(), &set{}
 	for _, item := range items {
 		key := item
@@ -144,7 +147,7 @@ func unique(c *jinja.Call) (any, error) {
 				return nil, err
 			}
 		}
-		if s, ok := key.(string); ok && fold {
+		if s, ok := key.(string); ok && !exact {
 			key = strings.ToLower(s)
 		}
 		if seen.add(key) {
@@ -232,13 +235,12 @@ func zipLongest(c *jinja.Call) (any, error) {
 func rows(cols [][]any, n int, fill any) *value.List {
 	out := value.NewList()
 	for i := range n {
-		row := value.NewList()
-		for _, col := range cols {
-			v := fill
+		row := make(value.Tuple, len(cols))
+		for at, col := range cols {
+			row[at] = fill
 			if i < len(col) {
-				v = col[i]
+				row[at] = col[i]
 			}
-			row.Append(v)
 		}
 		out.Append(row)
 	}
@@ -274,13 +276,21 @@ func product(c *jinja.Call) (any, error) {
 		}
 		lines = next
 	}
-	return listOfLists(lines), nil
+	return tuples(lines), nil
 }
 
 func listOfLists(lines [][]any) *value.List {
 	out := value.NewList()
 	for _, line := range lines {
 		out.Append(value.NewList(line...))
+	}
+	return out
+}
+
+func tuples(lines [][]any) *value.List {
+	out := value.NewList()
+	for _, line := range lines {
+		out.Append(value.Tuple(line))
 	}
 	return out
 }
@@ -335,7 +345,7 @@ func choose(items []any, size int, ordered bool) (any, error) {
 	if size < 0 || !step(nil, 0) {
 		return nil, value.Errorf(value.ValueError, "more than %d combinations, or a negative size", maxCombined)
 	}
-	return listOfLists(lines), nil
+	return tuples(lines), nil
 }
 
 func subelements(c *jinja.Call) (any, error) {

@@ -14,8 +14,8 @@ func resultTests() []entry {
 		one("succeeded", "", resultTest("succeeded", func(d *value.Dict) bool { return !failed(d) })).named("success", "successful"),
 		one("changed", "", resultTest("changed", changed)).named("change"),
 		one("skipped", "", resultTest("skipped", func(d *value.Dict) bool { return truthOf(d, "skipped") })).named("skip"),
-		one("started", "", resultTest("started", func(d *value.Dict) bool { return truthOf(d, "started") })),
-		one("finished", "", resultTest("finished", func(d *value.Dict) bool { return truthOf(d, "finished") })),
+		one("started", "", resultTest("started", func(d *value.Dict) bool { return unlessKnown(d, "started") })),
+		one("finished", "", resultTest("finished", func(d *value.Dict) bool { return unlessKnown(d, "finished") })),
 		one("unreachable", "", resultTest("unreachable", func(d *value.Dict) bool { return truthOf(d, "unreachable") })),
 		one("reachable", "", resultTest("reachable", func(d *value.Dict) bool { return !truthOf(d, "unreachable") })),
 		one("timedout", "", resultTest("timedout", func(d *value.Dict) bool { return truthOf(d, "timedout") })),
@@ -36,6 +36,16 @@ func truthOf(d *value.Dict, key string) bool {
 	v, _ := d.Get(key)
 	truth, err := value.Truth(v)
 	return err == nil && truth
+}
+
+// unlessKnown is 1 in the result of an async task; of any other task the answer is yes.
+func unlessKnown(d *value.Dict, key string) bool {
+	v, ok := d.Get(key)
+	if !ok {
+		return true
+	}
+	same, err := value.Equal(v, 1)
+	return err == nil && same
 }
 
 func failed(d *value.Dict) bool { return truthOf(d, "failed") }
@@ -151,7 +161,7 @@ func contains(c *jinja.Call) (any, error) {
 }
 
 func subset(c *jinja.Call) (any, error) {
-	a, b, err := two(c)
+	a, b, err := twoSets(c)
 	if err != nil {
 		return nil, err
 	}
@@ -159,11 +169,26 @@ func subset(c *jinja.Call) (any, error) {
 }
 
 func superset(c *jinja.Call) (any, error) {
-	a, b, err := two(c)
+	a, b, err := twoSets(c)
 	if err != nil {
 		return nil, err
 	}
 	return within(b, a), nil
+}
+
+// twoSets is two, for items that Python can put into a set.
+func twoSets(c *jinja.Call) (a, b []any, err error) {
+	if a, b, err = two(c); err != nil {
+		return nil, nil, err
+	}
+	for _, items := range [][]any{a, b} {
+		for _, item := range items {
+			if err := value.Hashable(item); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return a, b, nil
 }
 
 func within(small, large []any) bool {

@@ -113,7 +113,7 @@ func comment(c *jinja.Call) (any, error) {
 		if v, ok := c.Kwargs.Get(name); ok {
 			n, _ = v.(int)
 		}
-		return n
+		return max(0, min(n, maxCombined))
 	}
 	line = option("decoration", line)
 	begin, end = option("beginning", begin), option("end", end)
@@ -124,21 +124,22 @@ func comment(c *jinja.Call) (any, error) {
 	if begin != "" {
 		out.WriteString(begin + newline)
 	}
-	prefixes, postfixes := count("prefix_count"), count("postfix_count")
-	if prefix != "" {
-		out.WriteString(strings.Repeat(prefix+newline, prefixes))
+	switch prefix {
+	case "":
+	case newline:
+		out.WriteString(strings.Repeat(newline, count("prefix_count")))
+	default:
+		out.WriteString(strings.Repeat(prefix+newline, count("prefix_count")))
 	}
 	lines := strings.Split(text, newline)
 	for i, l := range lines {
 		lines[i] = line + l
-		if l == "" {
+		if l == "" && i < len(lines)-1 {
 			lines[i] = strings.TrimRight(line, " ")
 		}
 	}
 	out.WriteString(strings.Join(lines, newline))
-	if postfix != "" {
-		out.WriteString(strings.Repeat(newline+postfix, postfixes))
-	}
+	out.WriteString(strings.Repeat(newline+postfix, count("postfix_count")))
 	if end != "" {
 		out.WriteString(newline + end)
 	}
@@ -192,14 +193,24 @@ func humanToBytes(c *jinja.Call) (any, error) {
 		unit, _ = c.Args[0].(string)
 	}
 	if unit == "" {
-		return int(math.Round(n)), nil
+		return int(math.RoundToEven(n)), nil
 	}
 	power := strings.IndexByte(sizeLetters+"B", unit[0]&^0x20)
 	if power < 0 {
 		return nil, value.Errorf(value.ValueError, "human_to_bytes() failed to convert %s (unit = %s). The suffix must be one of K, M, G, T, P, E, Z, Y or B", text, unit)
 	}
-	if power == len(sizeLetters) {
-		return int(math.Round(n)), nil
+	class, className := "B", "byte"
+	if truth, err := c.Truth(c.Args[1]); err != nil {
+		return nil, err
+	} else if truth {
+		class, className = "b", "bit"
 	}
-	return int(math.Round(n * math.Pow(1024, float64(power+1)))), nil
+	if len(unit) > 1 && !strings.Contains(strings.ToLower(unit), className) && unit[1:2] != class {
+		return nil, value.Errorf(value.ValueError, "human_to_bytes() failed to convert %s. Value is not a valid string (expect %s%s or %s)",
+			text, strings.ToUpper(unit[:1]), class, strings.ToUpper(unit[:1]))
+	}
+	if power == len(sizeLetters) {
+		return int(math.RoundToEven(n)), nil
+	}
+	return int(math.RoundToEven(n * math.Pow(1024, float64(power+1)))), nil
 }

@@ -149,11 +149,3 @@ func (t *twister) below(n int) int {
 	}
 	return int(r)
 }
-
-// shuffle is random.shuffle.
-func (t *twister) shuffle(items []any) {
-	for i := len(items) - 1; i > 0; i-- {
-		j := t.below(i + 1)
-		items[i], items[j] = items[j], items[i]
-	}
-}

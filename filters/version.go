@@ -25,7 +25,11 @@ func versionTest(c *jinja.Call) (any, error) {
 	if b == "" {
 		return nil, value.Errorf(value.ValueError, "Version parameter to compare against cannot be empty")
 	}
-	order, err := compareVersions(a, b)
+	compare, err := versionScheme(c)
+	if err != nil {
+		return nil, err
+	}
+	order, err := compare(a, b)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +48,31 @@ func versionTest(c *jinja.Call) (any, error) {
 		return order >= 0, nil
 	}
 	return nil, value.Errorf(value.ValueError, "Invalid operator type (%v). Must be one of ==, =, eq, !=, <>, ne, <, lt, <=, le, >, gt, >=, ge", c.Args[1])
+}
+
+// versionScheme chooses how versions are compared, by strict and version_type.
+func versionScheme(c *jinja.Call) (func(a, b string) (int, error), error) {
+	if c.Args[2] != nil && c.Args[3] != nil {
+		return nil, value.Errorf(value.ValueError, "Cannot specify both 'strict' and 'version_type'")
+	}
+	strict, err := c.Truth(c.Args[2])
+	if err != nil {
+		return nil, err
+	}
+	if strict {
+		return compareStrict, nil
+	}
+	switch c.Args[3] {
+	case nil, "", "loose":
+		return compareVersions, nil
+	case "strict":
+		return compareStrict, nil
+	case "semver", "semantic":
+		return compareSemantic, nil
+	case "pep440":
+		return comparePEP440, nil
+	}
+	return nil, value.Errorf(value.ValueError, "Invalid version type (%v). Must be one of 'loose', 'strict', 'semver', 'semantic', 'pep440'", c.Args[3])
 }
 
 func compareVersions(a, b string) (int, error) {

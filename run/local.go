@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hostlerhq/hostler/filters"
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
@@ -161,7 +162,7 @@ func (l *local) Render(ctx context.Context, path string, o modules.RenderOptions
 	}
 	env := l.r.o.Engine.Env
 	opts := env.Options()
-	opts.TrimBlocks, opts.LstripBlocks, opts.KeepTrailingNewline = o.TrimBlocks, o.LstripBlocks, true
+	opts.TrimBlocks, opts.LstripBlocks = o.TrimBlocks, o.LstripBlocks
 	for _, d := range []struct {
 		to   *string
 		from string
@@ -181,11 +182,7 @@ func (l *local) Render(ctx context.Context, path string, o modules.RenderOptions
 	if opts.Loader == nil {
 		opts.Loader = &templateFiles{l}
 	}
-	t, err := env.TemplateWith(path, string(text), opts)
-	if err != nil {
-		return nil, err
-	}
-	out, err := t.Render(ctx, l.s.With(vars.Layer{Level: vars.Magic, Source: "template", Vars: extra}))
+	out, err := filters.RenderFile(ctx, env, path, string(text), opts, l.s.With(vars.Layer{Level: vars.Magic, Source: "template", Vars: extra}))
 	return []byte(out), err
 }
 

@@ -1,0 +1,61 @@
+"""Answers expressions as ansible-core's own templar does.
+
+Reads {"dir": folder, "vars": {...}, "expressions": [...]} on stdin; prints a JSON list with
+{"v": value with its types} or {"e": message} for each. ANSIBLE_JINJA2_NATIVE chooses the mode.
+"""
+import json
+import os
+import sys
+
+from ansible import constants as C
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.utils.display import Display
+
+
+def canon(v):
+    if v is None:
+        return "none"
+    if isinstance(v, bool):
+        return "b:true" if v else "b:false"
+    if isinstance(v, int):
+        return "i:%d" % v
+    if isinstance(v, float):
+        return "f:" + repr(v)
+    if isinstance(v, str):
+        return "s:" + json.dumps(str(v))
+    if isinstance(v, bytes):
+        return "bytes:" + repr(v)
+    if isinstance(v, tuple):
+        return "(" + ",".join(canon(x) for x in v) + ")"
+    if isinstance(v, dict):
+        return "{" + ",".join(canon(k) + "=" + canon(x) for k, x in v.items()) + "}"
+    if isinstance(v, (set, frozenset)):
+        return "set[" + ",".join(sorted(canon(x) for x in v)) + "]"
+    if hasattr(v, "__iter__"):
+        return "[" + ",".join(canon(x) for x in v) + "]"
+    return type(v).__name__ + ":" + str(v)
+
+
+def main():
+    Display().warning = lambda *a, **k: None
+    Display().deprecated = lambda *a, **k: None
+    req = json.load(sys.stdin)
+    os.chdir(req["dir"])
+    loader = DataLoader()
+    loader.set_basedir(req["dir"])
+    out = []
+    for x in req["expressions"]:
+        templar = Templar(loader, variables=dict(req["vars"]))
+        text = "{{ [ %s ] }}" % x if C.DEFAULT_JINJA2_NATIVE else "{{ %s }}" % x
+        try:
+            v = templar.template(text, fail_on_undefined=True)
+            if C.DEFAULT_JINJA2_NATIVE:
+                v = v[0]
+            out.append({"v": canon(v)})
+        except Exception as e:
+            out.append({"e": str(e)})
+    json.dump(out, sys.stdout)
+
+
+main()
