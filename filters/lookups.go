@@ -141,8 +141,18 @@ func (l *Lookups) call(wantList bool) jinja.Func {
 		if want {
 			return list, nil
 		}
+		if keep, ok := c.Caller().(interface{ KeepText() }); ok && shortName(name) == "template" && isFalse(options, "convert_data") {
+			keep.KeepText()
+		}
 		return joined(list), nil
 	}
+}
+
+// isFalse tells whether an option is given and false.
+func isFalse(options *value.Dict, name string) bool {
+	v, ok := options.Get(name)
+	b, isBool := asBool(v)
+	return ok && isBool && !b
 }
 
 // flatTerms reports whether a lookup takes text terms, for which Ansible's plugins accept one list of

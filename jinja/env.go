@@ -146,6 +146,23 @@ func (x *Expression) Value(ctx context.Context, s Scope) (any, error) {
 	return v, f.fail(x.code.expr.at(), err)
 }
 
+// LastFilter names the filter whose result is all that the template prints: to_json of
+// {{ x | to_json }}. It is empty for any other template.
+func (t *Template) LastFilter() string {
+	if len(t.code.body) != 1 {
+		return ""
+	}
+	p, ok := t.code.body[0].(*printNode)
+	if !ok {
+		return ""
+	}
+	f, ok := p.x.(*filterExpr)
+	if !ok {
+		return ""
+	}
+	return f.name
+}
+
 // Use is a name, filter or test that a template uses, and where.
 type Use struct {
 	Name string

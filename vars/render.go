@@ -3,6 +3,7 @@ package vars
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -119,30 +120,33 @@ func (s *Scope) template(ctx context.Context, t *value.Template) (any, error) {
 	return s.legacy(ctx, compiled, t)
 }
 
-// legacy is ansible-core 2.14 without native types: a template that is nothing but one variable
-// gives a boolean or a number as it is; text that looks like a list, a dict or a boolean becomes one.
+// legacy is ansible-core 2.14 without native types: a template that is nothing but the name of a variable written
+// as a boolean, a number or null gives that; text that looks like a list, a dict or a boolean becomes one, unless it
+// comes of a filter that makes text on purpose.
 func (s *Scope) legacy(ctx context.Context, compiled *jinja.Template, t *value.Template) (any, error) {
 	if name, ok := singleName(t.Text); ok {
-		v, found, err := s.Lookup(ctx, name)
+		raw, found, err := s.raw(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		if found {
-			switch v.(type) {
-			case bool, int, float64:
-				return v, nil
-			}
-			if v == Omit {
-				return v, nil
+		switch raw.(type) {
+		case nil, bool, int, float64, *big.Int, *omit:
+			if found {
+				s.note(name)
+				return raw, nil
 			}
 		}
 	}
-	if v, err := compiled.Native(ctx, s); err == nil && v == Omit {
-		return v, nil
-	}
+	s.keepText = false
 	text, err := compiled.Render(ctx, s)
 	if err != nil {
 		return nil, err
+	}
+	if text == omitText {
+		return Omit, nil
+	}
+	if s.keepText || makesText(compiled.LastFilter()) {
+		return text, nil
 	}
 	if strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{") || text == "True" || text == "False" {
 		if v, ok := value.ParseLooseLiteral(text); ok {
@@ -151,6 +155,18 @@ func (s *Scope) legacy(ctx context.Context, compiled *jinja.Template, t *value.T
 	}
 	return text, nil
 }
+
+// makesText tells the filters whose text is never turned into something else (Ansible's string_type_filters).
+func makesText(filter string) bool {
+	switch strings.TrimPrefix(filter, "ansible.builtin.") {
+	case "string", "to_json", "to_nice_json", "to_yaml", "to_nice_yaml", "ppretty", "json":
+		return true
+	}
+	return false
+}
+
+// KeepText makes what is being rendered stay text, whatever it looks like: the template lookup with convert_data=False.
+func (s *Scope) KeepText() { s.keepText = true }
 
 // singleName gives the variable's name when a template is "{{ name }}".
 func singleName(text string) (string, bool) {

@@ -23,6 +23,8 @@ type Scope struct {
 	parent *Scope
 	memory map[string]*remembered
 	stack  []*frame // what is being rendered, outermost first
+	// keepText is set by what was rendered last when its text must not become anything else.
+	keepText bool
 }
 
 // remembered is a variable once rendered.

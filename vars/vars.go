@@ -78,6 +78,21 @@ type Engine struct {
 // omit is the type of Omit.
 type omit struct{ _ byte }
 
+// omitText is what Omit looks like within a longer text.
+const omitText = "__omit_place_holder__5a9f1c0be0f24e6c8d37"
+
+// TypeName implements value.Custom.
+func (*omit) TypeName() string { return "str" }
+
+// Repr implements value.Custom.
+func (*omit) Repr() (string, error) { return "'" + omitText + "'", nil }
+
+// Text is Python's str.
+func (*omit) Text() (string, error) { return omitText, nil }
+
+// Truth implements value.Custom.
+func (*omit) Truth() (bool, error) { return true, nil }
+
 // Omit is the value of the variable omit: an argument, dict entry or list item that
 // comes to it is left out.
 var Omit any = &omit{}
