@@ -254,6 +254,10 @@ func (controller) Find(_, name string) (string, error) {
 func (controller) Open(p string) (io.ReadCloser, error)    { return os.Open(p) }
 func (controller) Stat(p string) (fs.FileInfo, error)      { return os.Stat(p) }
 func (controller) ReadDir(p string) ([]fs.DirEntry, error) { return os.ReadDir(p) }
+func (controller) Dest(name string) string                 { return name }
+
+func (controller) OpenAsIs(p string) (io.ReadCloser, error) { return os.Open(p) }
+
 func (controller) Create(p string, m fs.FileMode, r io.Reader) error {
 	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 		return err

@@ -78,7 +78,11 @@ type Local interface {
 	Open(path string) (io.ReadCloser, error)
 	Stat(path string) (fs.FileInfo, error)
 	ReadDir(path string) ([]fs.DirEntry, error)
-	// Create writes a file on the controller (fetch), atomically, making its folders.
+	// Dest gives a file that a task is to write in full: ~ is the user's home, a relative one lies beside the playbook.
+	Dest(name string) string
+	// OpenAsIs opens a file that Create made, vaulted or not; a missing one is fs.ErrNotExist.
+	OpenAsIs(path string) (io.ReadCloser, error)
+	// Create writes a file on the controller (fetch), atomically, making its folders. The user's umask holds.
 	Create(path string, mode fs.FileMode, r io.Reader) error
 	// Render renders a template file found with the task's variables and extra ones.
 	Render(ctx context.Context, path string, opts RenderOptions) ([]byte, error)

@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"io/fs"
@@ -53,11 +54,7 @@ func searchPath(p *play, t *playbook.Task) []string {
 
 // Find implements modules.Local.
 func (l *local) Find(kind, name string) (string, error) {
-	if rest, ok := strings.CutPrefix(name, "~/"); ok {
-		if home, err := os.UserHomeDir(); err == nil {
-			name = filepath.Join(home, rest)
-		}
-	}
+	name = homeOf(name)
 	if filepath.IsAbs(name) {
 		if _, err := os.Stat(name); err != nil {
 			return "", fmt.Errorf("could not find or access '%s' on the Ansible Controller: %w", name, fs.ErrNotExist)
@@ -79,6 +76,26 @@ func (l *local) Find(kind, name string) (string, error) {
 	return "", fmt.Errorf("could not find or access '%s'\nSearched in:\n\t%s on the Ansible Controller: %w",
 		name, strings.Join(tried, "\n\t"), fs.ErrNotExist)
 }
+
+// homeOf replaces a ~ at the beginning of a name by the user's home.
+func homeOf(name string) string {
+	rest, ok := strings.CutPrefix(name, "~/")
+	if home, err := os.UserHomeDir(); ok && err == nil {
+		return home + "/" + rest
+	}
+	return name
+}
+
+// Dest implements modules.Local. A slash at the end stays.
+func (l *local) Dest(name string) string {
+	if name = homeOf(name); filepath.IsAbs(name) {
+		return name
+	}
+	return l.p.dir + "/" + name
+}
+
+// OpenAsIs implements modules.Local.
+func (l *local) OpenAsIs(path string) (io.ReadCloser, error) { return os.Open(path) }
 
 // Open implements modules.Local. Only a file that could be vaulted is read whole.
 func (l *local) Open(path string) (io.ReadCloser, error) {
@@ -119,7 +136,8 @@ func (l *local) Create(path string, mode fs.FileMode, r io.Reader) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(dir, ".hostler-*")
+	// Not os.CreateTemp: the file is to get the mode that the user's umask leaves.
+	f, err := os.OpenFile(filepath.Join(dir, ".hostler-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
@@ -129,9 +147,6 @@ func (l *local) Create(path string, mode fs.FileMode, r io.Reader) (err error) {
 		}
 	}()
 	_, err = io.Copy(f, r)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
 	if err == nil {
 		err = f.Sync()
 	}

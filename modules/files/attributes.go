@@ -38,13 +38,14 @@ const attributesLib = `
 ids() {
 	case $1 in
 	'') ;;
-	*[!0-9]*) __o=$(id -u "$1" 2>&1); say owner "$__o" "$?" ;;
+	*[!0-9]*) __o=$(id -u -- "$1" 2>/dev/null); say owner "$__o" "$?" ;;
 	*) say owner "$1" ;;
 	esac
 	case $2 in
 	'') ;;
 	*[!0-9]*)
-		if command -v getent >/dev/null 2>&1; then __g=$(getent group "$2" </dev/null); else __g=$(grep "^$2:" /etc/group); fi
+		if command -v getent >/dev/null 2>&1; then __g=$(getent group "$2" </dev/null)
+		else __g=$(while IFS= read -r __l; do case $__l in "$2":*) printf '%s\n' "$__l"; exit 0 ;; esac; done </etc/group; exit 2); fi
 		__rc=$?; __g=${__g#*:*:}; say group "${__g%%:*}" "$__rc" ;;
 	*) say group "$2" ;;
 	esac
@@ -65,18 +66,23 @@ type ids struct {
 func (a Attributes) readIDs(r *modules.Report) ids {
 	n := ids{uid: -1, gid: -1}
 	if a.Owner != "" {
-		n.uid = r.Int("owner")
-		if r.Status("owner") != 0 {
-			n.uid = -1
+		if n.uid = idOf(r, "owner"); n.uid < 0 {
 			n.err = fmt.Errorf("chown failed: failed to look up user %s", a.Owner)
 		}
 	}
 	if a.Group != "" {
-		n.gid = r.Int("group")
-		if r.Status("group") != 0 {
-			n.gid = -1
+		if n.gid = idOf(r, "group"); n.gid < 0 {
 			n.err = fmt.Errorf("chgrp failed: failed to look up group %s", a.Group)
 		}
+	}
+	return n
+}
+
+// idOf is an id that was told, -1 when there is none: what cannot be read must never become root's 0.
+func idOf(r *modules.Report, key string) int {
+	n, err := strconv.Atoi(r.Text(key))
+	if err != nil || r.Status(key) != 0 {
+		return -1
 	}
 	return n
 }

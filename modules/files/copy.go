@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/hostlerhq/hostler/jinja/value"
@@ -177,47 +176,4 @@ func (d *deployment) copyResult(ctx context.Context, h *modules.Host) (CopyResul
 		r.UID, r.GID, r.Owner, r.Group = nil, nil, "", ""
 	}
 	return r, err
-}
-
-// remoteScript tells of a source on the host: path, kind, checksum, and of a folder what is in it.
-const remoteScript = lookLib + `
-expand "$1"; p=$expanded
-say path "$p"
-look at "$p" -L
-if [ -f "$p" ]; then say sum "$(sum sha1 "$p")"; fi
-if [ -d "$p" ]; then
-	cd "$p" || exit 1
-	say folders "$(find . -type d ! -name .)"
-	say files "$(find . -type f -exec sha1sum {} +)"
-	say links "$(find . -type l)"
-fi
-`
-
-func copyRemote(ctx context.Context, h *modules.Host, a CopyArgs, d *deployment) (CopyResult, error) {
-	r, err := h.Probe(ctx, remoteScript, a.Src)
-	if err != nil {
-		return CopyResult{}, fmt.Errorf("look at %s: %w", a.Src, err)
-	}
-	src, err := readInfo(r, "at", r.Text("path"))
-	if err != nil {
-		return CopyResult{}, err
-	}
-	if !src.exists {
-		return CopyResult{}, fmt.Errorf("source %s not found", src.path)
-	}
-	if src.kind() == typeDir {
-		return copyRemoteFolder(ctx, h, a, src.path, r)
-	}
-	d.from, d.remote, d.name = src.path, src.path, path.Base(src.path)
-	d.sha1, d.size = firstWord(r.Text("sum")), int64(src.size)
-	if d.sha1 == "" {
-		return CopyResult{}, fmt.Errorf("source %s is not readable", src.path)
-	}
-	if a.Mode.Preserve() {
-		d.attributes.Mode = octal(src.perm())
-	}
-	if a.Checksum != "" && a.Checksum != d.sha1 {
-		return CopyResult{}, fmt.Errorf("copied file does not match the expected checksum: %s is %s, not %s", src.path, d.sha1, a.Checksum)
-	}
-	return d.copyResult(ctx, h)
 }

@@ -6,11 +6,10 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/modules"
@@ -25,9 +24,12 @@ type entry struct {
 	size  int64
 	perm  uint32
 	sha1  string
+	// remote: it is on the host, and what is made of it gets its permissions.
+	remote bool
+	link   string // what a symbolic link holds, "" when it is none
 }
 
-// treeScript: dest, owner, group, SELinux, chattr; on standard input the paths below it, one a line.
+// treeScript: dest, owner, group, SELinux, chattr, what starts each path; on standard input the paths below it, one a line.
 const treeScript = lookLib + attributesLib + `
 expand "$1"; p=$expanded
 say path "$p"
@@ -36,8 +38,11 @@ ids "$2" "$3"
 look at "$p" -L
 list=$(cat)
 if [ -d "$p" ] && cd "$p"; then
-	say tree "$(printf '%s\n' "$list" | tr '\n' '\0' | xargs -0 stat -c '%f %u %g %n' 2>/dev/null)"
+	say tree "$(printf '%s\n' "$list" | tr '\n' '\0' | xargs -0 stat -c "$6 %f %u %g %n" 2>/dev/null; echo "$6 ")"
 	say sums "$(printf '%s\n' "$list" | tr '\n' '\0' | xargs -0 sha1sum 2>/dev/null)"
+	say links "$(printf '%s\n' "$list" | while IFS= read -r f; do
+		if [ -L "$f" ]; then printf '%s %s\n%s> %s\n' "$6" "$f" "$6" "$(readlink "$f")"; fi
+	done; echo "$6 ")"
 fi
 `
 
@@ -59,7 +64,8 @@ func lookTree(ctx context.Context, h *modules.Host, a CopyArgs, dest string, ent
 		}
 		list.WriteString("./" + e.rel + "\n")
 	}
-	r, err := h.ProbeInput(ctx, []byte(list.String()), treeScript, append([]string{dest}, a.lookArgs()...)...)
+	mark := newMark()
+	r, err := h.ProbeInput(ctx, []byte(list.String()), treeScript, append(append([]string{dest}, a.lookArgs()...), mark)...)
 	if err != nil {
 		return treeNow{}, fmt.Errorf("look at %s: %w", dest, err)
 	}
@@ -67,9 +73,10 @@ func lookTree(ctx context.Context, h *modules.Host, a CopyArgs, dest string, ent
 	if n.at, err = readInfo(r, "at", n.root); err != nil {
 		return n, err
 	}
-	for _, i := range readTree(r.Lines("tree")) {
+	links := readLinks(r.Bytes("links"), mark)
+	for _, i := range readTree(r.Bytes("tree"), mark) {
 		rel := strings.TrimPrefix(i.path, "./")
-		i.path = path.Join(n.root, rel)
+		i.path, i.target = below(n.root, rel), links[rel]
 		n.have[rel] = i
 	}
 	for rel, sum := range readSums(r.Lines("sums")) {
@@ -96,6 +103,21 @@ func readSums(lines []string) map[string]string {
 	return sums
 }
 
+// readLinks reads names and targets of symbolic links, each after the mark at the beginning of a line.
+func readLinks(text []byte, mark string) map[string]string {
+	links, name := map[string]string{}, ""
+	for _, part := range strings.Split("\n"+string(text), "\n"+mark)[1:] {
+		if target, is := strings.CutPrefix(part, "> "); is {
+			links[name] = target
+		}
+		name = strings.TrimPrefix(strings.TrimPrefix(part, " "), "./")
+	}
+	return links
+}
+
+// below is a path in a folder; the folder's name stays as it is, with a ./ that keeps a - from its beginning.
+func below(root, rel string) string { return strings.TrimSuffix(root, "/") + "/" + rel }
+
 // copyFolder copies a folder of the controller: one look, and few streams for all that differs.
 func copyFolder(ctx context.Context, h *modules.Host, a CopyArgs, found string) (CopyResult, error) {
 	dest := string(a.Dest)
@@ -106,9 +128,16 @@ func copyFolder(ctx context.Context, h *modules.Host, a CopyArgs, found string) 
 	if err != nil {
 		return CopyResult{}, err
 	}
-	return deployTree(ctx, h, a, found, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
-		return a.streams(ctx, h, n, files)
+	var uploads []string
+	result, err := deployTree(ctx, h, a, found, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
+		return a.streams(ctx, h, n, files, &uploads)
 	})
+	if modules.IgnorePlanned(err) != nil {
+		for _, temp := range uploads {
+			err = errors.Join(err, discard(ctx, h, temp))
+		}
+	}
+	return result, err
 }
 
 func walkLocal(l modules.Local, dir, rel string) ([]entry, error) {
@@ -123,11 +152,13 @@ func walkLocal(l modules.Local, dir, rel string) ([]entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look at %s: %w", full, err)
 		}
-		e := entry{rel: path.Join(rel, item.Name()), local: full, dir: stat.IsDir(), size: stat.Size(), perm: uint32(stat.Mode().Perm())}
+		e := entry{rel: path.Join(rel, item.Name()), local: full, dir: stat.IsDir(), perm: uint32(stat.Mode().Perm())}
 		if !e.dir {
-			if e.sha1, err = localSum(l, full, sha1.New()); err != nil {
+			var d deployment // it opens a vaulted file, whose content has another size
+			if err := d.setLocal(l, full); err != nil {
 				return nil, err
 			}
+			e.sha1, e.size = d.sha1, d.size
 		}
 		entries = append(entries, e)
 		if e.dir {
@@ -145,6 +176,12 @@ func walkLocal(l modules.Local, dir, rel string) ([]entry, error) {
 func deployTree(ctx context.Context, h *modules.Host, a CopyArgs, src, dest string, entries []entry,
 	bring func(treeNow, []entry) ([]modules.Action, error),
 ) (CopyResult, error) {
+	switch {
+	case a.Validate != "":
+		return CopyResult{}, fmt.Errorf("validate is not supported where src is a folder: %s", src)
+	case a.Checksum != "":
+		return CopyResult{}, fmt.Errorf("checksum is not supported where src is a folder: %s", src)
+	}
 	n, err := lookTree(ctx, h, a, dest, entries)
 	if err != nil {
 		return CopyResult{}, err
@@ -182,8 +219,8 @@ func (a CopyArgs) verify(ctx context.Context, h *modules.Host, dest string, entr
 		return err
 	}
 	for _, e := range entries {
-		if have := n.have[e.rel]; !e.dir && a.Force && have.sha1 != e.sha1 {
-			return fmt.Errorf("did not converge: %s was written and yet has another checksum", path.Join(n.root, e.rel))
+		if have := n.have[e.rel]; !e.dir && a.Force && (have.sha1 != e.sha1 && e.link == "" || have.target != e.link) {
+			return fmt.Errorf("did not converge: %s was written and yet is another", below(n.root, e.rel))
 		}
 	}
 	return nil
@@ -193,25 +230,31 @@ func (a CopyArgs) verify(ctx context.Context, h *modules.Host, dest string, entr
 func (a CopyArgs) planEntries(n treeNow, entries []entry) (actions []modules.Action, differing []entry, err error) {
 	folder := a.Attributes
 	folder.Mode = a.DirectoryMode
-	makeFolder := func(p string) {
+	makeFolder := func(p string, like entry) {
 		actions = append(actions, modules.Action{Why: "create directory " + p, Argv: []string{"mkdir", "-p", "--", p}})
+		folder := folder
+		if like.remote && folder.Mode.IsZero() {
+			folder.Mode = octal(like.perm)
+		}
 		more, _ := folder.plan(info{path: p, exists: true, fresh: true, mode: typeDir | 0o777&^n.umask}, n.ids, n.umask, true)
 		actions = append(actions, more...)
 	}
 	if !n.at.exists {
-		makeFolder(n.root)
+		makeFolder(n.root, entry{})
 	}
 	for _, e := range entries {
 		have, ok := n.have[e.rel]
 		switch {
 		case e.dir && !ok:
-			makeFolder(path.Join(n.root, e.rel))
+			makeFolder(below(n.root, e.rel), e)
 		case e.dir && have.kind() != typeDir && have.kind() != typeLink, !e.dir && ok && have.kind() == typeDir:
 			return nil, nil, fmt.Errorf("%s is in the way: it is a %s", have.path, have.state())
 		case e.dir:
 			more, _ := folder.plan(have, n.ids, n.umask, true)
 			actions = append(actions, more...)
-		case ok && !a.Force:
+		case ok && !a.Force, e.link != "" && have.target == e.link:
+		case a.Follow && have.kind() == typeLink:
+			return nil, nil, fmt.Errorf("follow is not supported where src is a folder: %s is a symbolic link", have.path)
 		case !ok || have.sha1 != e.sha1 || have.kind() == typeLink:
 			differing = append(differing, e)
 		default:
@@ -226,12 +269,25 @@ func (a CopyArgs) planEntries(n treeNow, entries []entry) (actions []modules.Act
 func (a CopyArgs) ofFile(e entry) Attributes {
 	attributes := a.Attributes
 	if attributes.Mode.Preserve() {
-		attributes.Mode = modules.FileMode{} // within the host cp keeps it
-		if e.local != "" {
-			attributes.Mode = octal(e.perm)
-		}
+		attributes.Mode = octal(e.perm)
 	}
 	return attributes
+}
+
+// modeOf is what permissions a file that is written gets.
+func (a CopyArgs) modeOf(n treeNow, e entry) uint32 {
+	now, there := n.have[e.rel]
+	mode := 0o666 &^ n.umask
+	if there && now.kind() == typeFile {
+		mode = now.perm()
+	}
+	if asked := a.ofFile(e).Mode; !asked.IsZero() {
+		return asked.Apply(mode, false, n.umask)
+	}
+	if e.remote {
+		return e.perm
+	}
+	return mode
 }
 
 // finishEntries sets the attributes of files that were written.
@@ -239,10 +295,18 @@ func (a CopyArgs) finishEntries(n treeNow, files []entry) []modules.Action {
 	var actions []modules.Action
 	for _, e := range files {
 		now, ok := n.have[e.rel]
-		if !ok || now.kind() == typeLink {
-			now = info{path: path.Join(n.root, e.rel), exists: true, fresh: true, mode: typeFile | 0o666&^n.umask}
+		attributes := a.ofFile(e)
+		switch {
+		case !ok || now.kind() == typeLink:
+			now = info{path: below(n.root, e.rel), exists: true, fresh: true, mode: typeFile | 0o666&^n.umask}
+			if e.link != "" {
+				now.mode = typeLink | 0o777
+			}
+		default:
+			// It was written with its mode, which needs to be set again only where a new owner clears parts of it.
+			now.mode = typeFile | a.modeOf(n, e)
 		}
-		more, _ := a.ofFile(e).plan(now, n.ids, n.umask, true)
+		more, _ := attributes.plan(now, n.ids, n.umask, true)
 		actions = append(actions, more...)
 	}
 	return actions
@@ -254,28 +318,51 @@ const (
 	streamFiles = 200
 )
 
-// untarScript: folder, then the files' places below it. The stream's members are numbered in the same order; each file
-// takes its place by a rename. One that was there keeps its mode and, where possible, its owner.
-const untarScript = `root=$1; shift
-t=$root/.hostler.$$
+// placeLib defines place PATH TEMP MODE BACKUP: a new file takes its place by a rename, with its mode from the start. One that
+// was there leaves it its owner where that is possible, and is kept as BACKUP.
+const placeLib = `
+place() {
+	if [ -f "$1" ] && [ ! -L "$1" ]; then
+		chown "$(stat -c '%u:%g' -- "$1")" "$2" 2>/dev/null
+		[ -z "$4" ] || cp -p -- "$1" "$4" || return 1
+	fi
+	chmod "$3" "$2" || return 1
+	if [ -L "$1" ]; then mv -f -T -- "$2" "$1"; else mv -f -- "$2" "$1"; fi
+}
+`
+
+// untarScript: a folder to be made for the stream's members, which are numbered; then place, mode and backup of each.
+const untarScript = placeLib + `t=$1; shift
 trap 'rm -rf -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
 (umask 077; mkdir -- "$t") || exit 1
 tar -xof - -C "$t" || exit 1
 i=0
-for f; do
-	if [ -f "$root/$f" ] && [ ! -L "$root/$f" ]; then
-		set -- $(stat -c '%u:%g %a' -- "$root/$f")
-		chown "$1" "$t/$i" 2>/dev/null
-		chmod "$2" "$t/$i" || exit 1
-	fi
-	mv -f -- "$t/$i" "$root/$f" || exit 1
-	i=$((i + 1))
+while [ $# -gt 0 ]; do
+	place "$1" "$t/$i" "$2" "$3" || exit 1
+	shift 3; i=$((i + 1))
 done
 `
 
+// placeScript: place, temporary file, mode, backup, and a file of the host that is copied to the temporary file first.
+const placeScript = placeLib + `t=$2
+trap 'rm -f -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+if [ -n "$5" ]; then (umask 077; set -C; : >"$t") && cat -- "$5" >"$t" || exit 1; fi
+place "$1" "$t" "$3" "$4"
+`
+
+// placing are the arguments for one file that is written: its place, and mode and backup.
+func (a CopyArgs) placing(n treeNow, e entry) (target, mode, backup string) {
+	target = below(n.root, e.rel)
+	if now := n.have[e.rel]; a.Backup && now.kind() == typeFile {
+		backup = backupName(target)
+	}
+	return target, chmodMode(a.modeOf(n, e)), backup
+}
+
 // streams packs files into actions; a large one is uploaded by itself.
-func (a CopyArgs) streams(ctx context.Context, h *modules.Host, n treeNow, files []entry) ([]modules.Action, error) {
+func (a CopyArgs) streams(ctx context.Context, h *modules.Host, n treeNow, files []entry, uploads *[]string) ([]modules.Action, error) {
 	var actions []modules.Action
 	var part []entry
 	var size int64
@@ -283,7 +370,7 @@ func (a CopyArgs) streams(ctx context.Context, h *modules.Host, n treeNow, files
 		if len(part) == 0 {
 			return nil
 		}
-		action, err := pack(h, n, part)
+		action, err := a.pack(h, n, part)
 		actions, part, size = append(actions, action), nil, 0
 		return err
 	}
@@ -293,14 +380,15 @@ func (a CopyArgs) streams(ctx context.Context, h *modules.Host, n treeNow, files
 				return nil, err
 			}
 		}
-		if e.size > streamBytes && !h.Planning() {
+		if e.size > streamBytes {
 			temp, err := a.uploadOne(ctx, h, n, e)
 			if err != nil {
 				return nil, err
 			}
-			target := path.Join(n.root, e.rel)
+			*uploads = append(*uploads, temp)
+			target, mode, backup := a.placing(n, e)
 			actions = append(actions, modules.Action{
-				Why: "write " + target, Script: `chmod "$1" "$2" && mv -f -- "$2" "$3"`, Args: []string{chmodMode(0o666 &^ n.umask), temp, target},
+				Why: "write " + target, Script: placeScript, Args: []string{target, temp, mode, backup, ""},
 			})
 			continue
 		}
@@ -312,23 +400,26 @@ func (a CopyArgs) streams(ctx context.Context, h *modules.Host, n treeNow, files
 // uploadOne streams a large file to the nearest folder above its place that is there already.
 func (a CopyArgs) uploadOne(ctx context.Context, h *modules.Host, n treeNow, e entry) (string, error) {
 	if !n.at.exists {
-		if _, err := h.Change(ctx, modules.Action{Why: "create directory " + n.root, Argv: []string{"mkdir", "-p", "--", n.root}}); err != nil {
+		if _, err := h.Change(ctx, modules.Action{Why: "create directory " + n.root, Argv: []string{"mkdir", "-p", "--", n.root}}); modules.IgnorePlanned(err) != nil {
 			return "", err
 		}
 	}
-	temp := tempBeside(path.Join(n.root, "x"))
+	temp := tempBeside(below(n.root, ""))
 	opts := modules.FileOptions{PutOptions: transport.PutOptions{Mode: 0o600, HasMode: true, Size: e.size}}
-	return temp, h.PutLocal(ctx, "upload "+e.local, temp, e.local, opts)
+	return temp, modules.IgnorePlanned(h.PutLocal(ctx, "upload "+e.local, temp, e.local, opts))
 }
 
 // pack makes one action of several files.
-func pack(h *modules.Host, n treeNow, files []entry) (modules.Action, error) {
-	action := modules.Action{Why: fmt.Sprintf("write %d files below %s", len(files), n.root), Script: untarScript, Args: []string{n.root}}
+func (a CopyArgs) pack(h *modules.Host, n treeNow, files []entry) (modules.Action, error) {
+	action := modules.Action{
+		Why: fmt.Sprintf("write %d files below %s", len(files), n.root), Script: untarScript, Args: []string{tempBeside(below(n.root, ""))},
+	}
 	if len(files) == 1 {
-		action.Why = "write " + path.Join(n.root, files[0].rel)
+		action.Why = "write " + below(n.root, files[0].rel)
 	}
 	for _, e := range files {
-		action.Args = append(action.Args, e.rel)
+		target, mode, backup := a.placing(n, e)
+		action.Args = append(action.Args, target, mode, backup)
 	}
 	if h.Planning() {
 		return action, nil
@@ -336,7 +427,7 @@ func pack(h *modules.Host, n treeNow, files []entry) (modules.Action, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for i, e := range files {
-		if err := addMember(h.Local(), w, fmt.Sprint(i), e, int64(0o666&^n.umask)); err != nil {
+		if err := addMember(h.Local(), w, fmt.Sprint(i), e); err != nil {
 			return action, err
 		}
 	}
@@ -347,7 +438,7 @@ func pack(h *modules.Host, n treeNow, files []entry) (modules.Action, error) {
 	return action, nil
 }
 
-func addMember(l modules.Local, w *tar.Writer, name string, e entry, mode int64) error {
+func addMember(l modules.Local, w *tar.Writer, name string, e entry) error {
 	r, err := l.Open(e.local)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", e.local, err)
@@ -362,41 +453,11 @@ func addMember(l modules.Local, w *tar.Writer, name string, e entry, mode int64)
 	if hex.EncodeToString(sum[:]) != e.sha1 {
 		return fmt.Errorf("%s changed while it was being copied", e.local)
 	}
-	if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: mode, Size: int64(len(data)), Format: tar.FormatGNU}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o600, Size: int64(len(data)), Format: tar.FormatGNU}); err != nil {
 		return fmt.Errorf("pack %s: %w", e.local, err)
 	}
 	if _, err := w.Write(data); err != nil {
 		return fmt.Errorf("pack %s: %w", e.local, err)
 	}
 	return nil
-}
-
-// copyRemoteFolder copies a folder within the host.
-func copyRemoteFolder(ctx context.Context, h *modules.Host, a CopyArgs, src string, r *modules.Report) (CopyResult, error) {
-	dest := string(a.Dest)
-	if !strings.HasSuffix(a.Src, "/") {
-		dest = path.Join(dest, path.Base(src))
-	}
-	var entries []entry
-	for _, folder := range r.Lines("folders") {
-		entries = append(entries, entry{rel: strings.TrimPrefix(folder, "./"), dir: true})
-	}
-	sums := readSums(r.Lines("files"))
-	for _, rel := range slices.Sorted(maps.Keys(sums)) {
-		entries = append(entries, entry{rel: rel, sha1: sums[rel]})
-	}
-	if links := r.Lines("links"); len(links) > 0 {
-		h.Warn("%d symbolic links below %s were not copied", len(links), src)
-	}
-	return deployTree(ctx, h, a, src, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
-		var actions []modules.Action
-		for _, e := range files {
-			from, to := path.Join(src, e.rel), path.Join(n.root, e.rel)
-			actions = append(actions, modules.Action{
-				Why: fmt.Sprintf("copy %s to %s", from, to), Script: `cp ${3:+-p} -- "$1" "$2.hostler.$$" && mv -f -- "$2.hostler.$$" "$2"`,
-				Args: []string{from, to, given(a.Mode.Preserve(), "1")},
-			})
-		}
-		return actions, nil
-	})
 }

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 )
 
@@ -31,6 +34,10 @@ func (l folderLocal) Find(kind, name string) (string, error) {
 func (folderLocal) Open(p string) (io.ReadCloser, error)    { return os.Open(p) }
 func (folderLocal) Stat(p string) (fs.FileInfo, error)      { return os.Stat(p) }
 func (folderLocal) ReadDir(p string) ([]fs.DirEntry, error) { return os.ReadDir(p) }
+func (folderLocal) Dest(name string) string                 { return name }
+
+func (folderLocal) OpenAsIs(p string) (io.ReadCloser, error) { return os.Open(p) }
+
 func (folderLocal) Create(p string, m fs.FileMode, r io.Reader) error {
 	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 		return err
@@ -79,6 +86,12 @@ func checkThenRun(t *testing.T, what string, c *shConn, opts modules.HostOptions
 	if planned.Changed != r.Changed || planned.Failed {
 		t.Errorf("%s: check mode tells changed %v (%s), the run %v (%s)", what, planned.Changed, planned.Msg, r.Changed, r.Msg)
 	}
+	if diff := cmp.Diff(announced(planned), announced(r)); diff != "" {
+		t.Errorf("%s: what check mode announces is not what is done (-check +run):\n%s", what, diff)
+	}
+	if diff := cmp.Diff(planned.Diff, r.Diff); diff != "" {
+		t.Errorf("%s: check mode's diff is another (-check +run):\n%s", what, diff)
+	}
 	if again := run(t, c, opts, m, args...); again.Changed || again.Failed {
 		t.Errorf("%s: the second run: changed %v, %s", what, again.Changed, again.Msg)
 	}
@@ -87,6 +100,19 @@ func checkThenRun(t *testing.T, what string, c *shConn, opts modules.HostOptions
 	}
 	c.trips = trips
 	return r
+}
+
+// announced are the lines that tell of a result's actions.
+func announced(r modules.Result) []string {
+	list, _ := get(r, "hostler.actions").(*value.List)
+	if list == nil {
+		return nil
+	}
+	var lines []string
+	for _, one := range list.Items {
+		lines = append(lines, one.(*value.Dict).Str("why"))
+	}
+	return lines
 }
 
 func TestCopyFile(t *testing.T) {

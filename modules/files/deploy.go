@@ -71,7 +71,6 @@ look at "$p"
 extras at "$p" "$6" "$7"
 if [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ]; then
 	say sum "$(sum sha1 "$p")"
-	if [ "$8" -gt 0 ] && [ "$(wc -c <"$p")" -le "$8" ]; then show before "$p"; fi
 fi
 say umask "$(umask)"
 ids "$4" "$5"
@@ -85,6 +84,7 @@ $missing"
 done
 say missing "$missing"
 [ -d "$up" ] || [ ! -e "$up" ] || say blocked "$up"
+if [ "$8" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ] && [ "$(wc -c <"$p")" -le "$8" ]; then show before "$p"; fi
 `
 
 // writeScript: file, temporary file, 1 when it is there already, mode, owner and group for chown, owner and group that are kept if
@@ -261,7 +261,7 @@ func (d *deployment) validator() ([]string, error) {
 func tempBeside(file string) string {
 	var raw [6]byte
 	_, _ = rand.Read(raw[:]) // never fails, crypto/rand says
-	return path.Join(path.Dir(file), ".hostler."+hex.EncodeToString(raw[:]))
+	return file[:strings.LastIndexByte(file, '/')+1] + ".hostler." + hex.EncodeToString(raw[:])
 }
 
 // backupName is the name Ansible gives to a copy of the old file.
@@ -305,6 +305,9 @@ func (d *deployment) run(ctx context.Context, h *modules.Host) (outcome, error) 
 		Diff: d.diff,
 	})
 	o.written = !d.same(o.before) && !d.kept(o.before)
+	if planned := errors.Is(err, modules.ErrPlanned); temp != "" && !planned && (err != nil || !o.written) {
+		err = errors.Join(err, discard(ctx, h, temp))
+	}
 	if err == nil && !d.same(o.after) && !d.kept(o.after) {
 		err = fmt.Errorf("did not converge: %s was written and yet has another checksum: %s, not %s", o.after.at.path, o.after.at.sha1, d.sha1)
 	}
@@ -313,7 +316,7 @@ func (d *deployment) run(ctx context.Context, h *modules.Host) (outcome, error) 
 
 // upload streams large content to a file beside the destination, if it is to be written at all. It tells where.
 func (d *deployment) upload(ctx context.Context, h *modules.Host, args []string) (string, error) {
-	if d.size <= inCommand || d.remote != "" || h.Planning() {
+	if d.size <= inCommand || d.remote != "" {
 		return "", nil
 	}
 	r, err := h.Probe(ctx, deployScript, args...)
@@ -335,9 +338,18 @@ func (d *deployment) upload(ctx context.Context, h *modules.Host, args []string)
 	opts := modules.FileOptions{PutOptions: transport.PutOptions{Mode: 0o600, HasMode: true, Size: d.size}}
 	why := "upload " + d.from
 	if d.local == "" {
-		return temp, h.WriteFile(ctx, why, temp, d.content, opts)
+		return temp, modules.IgnorePlanned(h.WriteFile(ctx, why, temp, d.content, opts))
 	}
-	return temp, h.PutLocal(ctx, why, temp, d.local, opts)
+	return temp, modules.IgnorePlanned(h.PutLocal(ctx, why, temp, d.local, opts))
+}
+
+// discard removes an upload that did not get to its place: the change that should have moved it failed, or was not needed any
+// more. A host that cannot be reached keeps it.
+func discard(ctx context.Context, h *modules.Host, temp string) error {
+	if _, err := h.Change(ctx, modules.Action{Why: "remove the upload " + temp, Argv: []string{"rm", "-f", "--", temp}}); err != nil {
+		return fmt.Errorf("remove the upload %s: %w", temp, err)
+	}
+	return nil
 }
 
 // diff shows content where it is text, and attributes.

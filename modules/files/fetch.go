@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"path"
@@ -91,16 +90,16 @@ func runFetch(ctx context.Context, h *modules.Host, a FetchArgs) (FetchResult, e
 		}
 		return FetchResult{File: src, Msg: reason + ", not transferring, ignored"}, nil
 	}
+	a.Dest = h.Local().Dest(a.Dest)
 	dest, err := fetchDest(h, a, src)
 	if err != nil {
 		return FetchResult{}, err
 	}
 	sum := firstWord(r.Text("sum"))
 	result := FetchResult{Dest: dest, File: src, Checksum: sum}
-	if have, err := localSum(h.Local(), dest, sha1.New()); err != nil || have == sum {
-		if err == nil {
-			result.MD5Sum, err = localSum(h.Local(), dest, md5.New())
-		}
+	have, md, err := sumsOf(h.Local(), dest)
+	if err != nil || have != "" && have == sum {
+		result.MD5Sum = md
 		return result, err
 	}
 	result.Changed, result.RemoteChecksum = true, sum
@@ -113,7 +112,8 @@ func runFetch(ctx context.Context, h *modules.Host, a FetchArgs) (FetchResult, e
 // fetchDest is where on the controller the file goes.
 func fetchDest(h *modules.Host, a FetchArgs, src string) (string, error) {
 	if !a.Flat {
-		return path.Join(a.Dest, h.Name(), src), nil
+		// The host says what its path is: it must not lead out of the folder.
+		return path.Join(a.Dest, path.Join("/", h.Name()), path.Join("/", src)), nil
 	}
 	if strings.HasSuffix(a.Dest, "/") {
 		return path.Join(a.Dest, path.Base(src)), nil
@@ -124,20 +124,21 @@ func fetchDest(h *modules.Host, a FetchArgs, src string) (string, error) {
 	return a.Dest, nil
 }
 
-// localSum sums up a file of the controller; "" when there is none.
-func localSum(l modules.Local, file string, h hash.Hash) (string, error) {
-	r, err := l.Open(file)
+// sumsOf gives SHA-1 and MD5 of a file that was fetched before; "" when there is none.
+func sumsOf(l modules.Local, file string) (sha, md string, err error) {
+	r, err := l.OpenAsIs(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return "", "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("look at %s: %w", file, err)
+		return "", "", fmt.Errorf("look at %s: %w", file, err)
 	}
 	defer r.Close()
-	if _, err := io.Copy(h, r); err != nil {
-		return "", fmt.Errorf("read %s: %w", file, err)
+	s, m := sha1.New(), md5.New()
+	if _, err := io.Copy(io.MultiWriter(s, m), r); err != nil {
+		return "", "", fmt.Errorf("read %s: %w", file, err)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(s.Sum(nil)), hex.EncodeToString(m.Sum(nil)), nil
 }
 
 func (a FetchArgs) transfer(ctx context.Context, h *modules.Host, r *modules.Report, result *FetchResult) error {

@@ -2,10 +2,13 @@ package files
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/hostlerhq/hostler/modules"
@@ -86,7 +89,7 @@ type FileResult struct {
 	PathInfo
 }
 
-// fileScript: path, follow, owner, group, SELinux, chattr, src, state, recurse, 1 to tell the times.
+// fileScript: path, follow, owner, group, SELinux, chattr, src, state, recurse, 1 to tell the times, what starts each path of the tree.
 const fileScript = lookLib + attributesLib + `
 expand "$1"; p=$expanded
 case $8 in
@@ -128,12 +131,13 @@ say missing "$missing"
 [ -d "$up" ] || [ ! -e "$up" ] || say blocked "$up"
 if [ -n "${10}" ] && [ -e "$p" ]; then
 	set -- "$@" $(stat -L -c '%X %Y' -- "$p")
-	say times "$(date -d "@${11}" +%Y%m%d%H%M.%S) $(date -d "@${12}" +%Y%m%d%H%M.%S)"
+	say times "$(date -d "@${12}" +%Y%m%d%H%M.%S) $(date -d "@${13}" +%Y%m%d%H%M.%S)"
 fi
 if [ -n "$9" ] && [ -d "$p" ]; then
 	l=
 	[ -z "$2" ] || l=-L
-	say tree "$(find "$p/" ! -type l -exec stat -c '%f %u %g %n' {} + ; find "$p/" -type l -exec stat $l -c '%f %u %g %n' {} + 2>/dev/null)"
+	say tree "$(find "$p/" ! -type l -exec stat -c "${11} %f %u %g %n" {} + ; find "$p/" -type l -exec stat $l -c "${11} %f %u %g %n" {} + 2>/dev/null
+		echo "${11} ")"
 fi
 `
 
@@ -151,7 +155,7 @@ type fileNow struct {
 	tree     []info
 }
 
-func parseFile(r *modules.Report, a FileArgs) (fileNow, error) {
+func parseFile(r *modules.Report, a FileArgs, mark string) (fileNow, error) {
 	var n fileNow
 	var err error
 	if n.at, err = readInfo(r, "at", r.Text("path")); err != nil {
@@ -176,26 +180,36 @@ func parseFile(r *modules.Report, a FileArgs) (fileNow, error) {
 	n.missing, n.blocked = r.Lines("missing"), r.Text("blocked")
 	n.ids, n.umask = a.readIDs(r), readUmask(r)
 	n.times = strings.Fields(r.Text("times"))
-	n.tree = readTree(r.Lines("tree"))
+	n.tree = readTree(r.Bytes("tree"), mark)
 	return n, nil
 }
 
 func readUmask(r *modules.Report) uint32 {
-	var mask uint32
-	_, _ = fmt.Sscanf(r.Text("umask"), "%o", &mask) // no number: no mask
-	return mask
+	mask, err := strconv.ParseUint(r.Text("umask"), 8, 32)
+	if err != nil {
+		return 0o077 // not told: better too narrow
+	}
+	return uint32(mask)
 }
 
-// readTree reads lines of mode, owner, group and path.
-func readTree(lines []string) []info {
+// newMark makes what starts each path that a probe tells of. Nobody on the host can foresee it, so that no name with a newline
+// in it passes for another path.
+func newMark() string {
+	var raw [8]byte
+	_, _ = rand.Read(raw[:]) // never fails, crypto/rand says
+	return hex.EncodeToString(raw[:])
+}
+
+// readTree reads mode, owner, group and path, each after the mark at the beginning of a line.
+func readTree(text []byte, mark string) []info {
 	var tree []info
-	for _, line := range lines {
-		words := strings.SplitN(line, " ", 4)
+	for _, part := range strings.Split("\n"+string(text), "\n"+mark+" ")[1:] {
+		words := strings.SplitN(part, " ", 4)
 		i := info{exists: true}
 		if len(words) < 4 {
-			continue // the rest of a name with a newline in it
+			continue // the mark after the last
 		}
-		if _, err := fmt.Sscanf(line, "%x %d %d", &i.mode, &i.uid, &i.gid); err == nil {
+		if _, err := fmt.Sscanf(part, "%x %d %d", &i.mode, &i.uid, &i.gid); err == nil {
 			i.path = words[3]
 			tree = append(tree, i)
 		}
@@ -205,12 +219,13 @@ func readTree(lines []string) []info {
 
 func runFile(ctx context.Context, h *modules.Host, a FileArgs) (FileResult, error) {
 	a.planning = h.Planning()
+	mark := newMark()
 	times := a.ModificationTime+a.AccessTime != ""
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[fileNow]{
 		Probe: fileScript,
 		Args: append(append([]string{string(a.Path), given(a.Follow, "1")}, a.lookArgs()...),
-			a.Src, string(a.State), given(a.Recurse, "1"), given(times, "1")),
-		Parse: func(r *modules.Report) (fileNow, error) { return parseFile(r, a) },
+			a.Src, string(a.State), given(a.Recurse, "1"), given(times, "1"), mark),
+		Parse: func(r *modules.Report) (fileNow, error) { return parseFile(r, a, mark) },
 		Plan: func(n fileNow) ([]modules.Action, error) {
 			actions, _, err := a.plan(n)
 			return actions, err
@@ -397,9 +412,9 @@ func (a FileArgs) planTree(n fileNow) []modules.Action {
 
 // Swapping in a link that is made beside it, the path is never missing.
 const (
-	linkScript = `if [ -n "$3" ]; then rm -rf -- "$2" || exit 1; fi
-t=$2.hostler.$$; ln -s -- "$1" "$t" && mv -f -T -- "$t" "$2" 2>/dev/null || { rm -f -- "$t"; ln -sfn -- "$1" "$2"; }`
-	hardScript = `t=$2.hostler.$$; ln -- "$1" "$t" && mv -f -- "$t" "$2" || { rc=$?; rm -f -- "$t"; exit $rc; }
+	linkScript = `if [ -n "$4" ]; then rmdir -- "$2" || exit 1; fi
+t=$3; ln -s -- "$1" "$t" && mv -f -T -- "$t" "$2" 2>/dev/null || { rm -f -- "$t"; ln -sfn -- "$1" "$2"; }`
+	hardScript = `t=$3; ln -- "$1" "$t" && mv -f -- "$t" "$2" || { rc=$?; rm -f -- "$t"; exit $rc; }
 [ ! -e "$t" ] || rm -f -- "$t"`
 )
 
@@ -426,7 +441,7 @@ func (a FileArgs) planLink(n fileNow) ([]modules.Action, info, error) {
 	if n.at.kind() != typeLink || n.at.target != src {
 		actions = append(actions, modules.Action{
 			Why: fmt.Sprintf("link %s to %s", n.at.path, src), Script: linkScript,
-			Args: []string{src, n.at.path, given(n.at.kind() == typeDir, "1")},
+			Args: []string{src, n.at.path, tempBeside(n.at.path), given(n.at.kind() == typeDir, "1")},
 		})
 		then.exists, then.mode, then.target, then.nlink = true, typeLink|0o777, src, 1
 	}
@@ -467,7 +482,8 @@ func (a FileArgs) planHard(n fileNow) ([]modules.Action, info, error) {
 	then := n.src
 	then.path = n.at.path
 	actions := []modules.Action{{
-		Why: fmt.Sprintf("make %s a hard link to %s", n.at.path, n.src.path), Script: hardScript, Args: []string{n.src.path, n.at.path},
+		Why: fmt.Sprintf("make %s a hard link to %s", n.at.path, n.src.path), Script: hardScript,
+		Args: []string{n.src.path, n.at.path, tempBeside(n.at.path)},
 	}}
 	more, then := a.attributesOf(n, then)
 	return append(actions, more...), then, nil

@@ -82,6 +82,7 @@ func (c *shConn) Close() error { return nil }
 func onShells(t *testing.T, run func(t *testing.T, c *shConn)) {
 	t.Helper()
 	t.Run("dash", func(t *testing.T) { run(t, &shConn{shell: []string{"dash"}}) })
+	t.Run("bash", func(t *testing.T) { run(t, &shConn{shell: []string{"bash", "--posix"}}) })
 	t.Run("busybox", func(t *testing.T) {
 		busybox, err := exec.LookPath("busybox")
 		if err != nil {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -12,7 +13,7 @@ import (
 
 // lookLib are shell functions for probes and change scripts. They use what coreutils and busybox share.
 //
-//	expand PATH         sets $expanded: ~, ~user and $NAME as the host has them, no slash at the end
+//	expand PATH         sets $expanded: ~, ~user and $NAME as the host has them, no slash at the end, no - at the beginning
 //	look KEY PATH [-L]  tells stat's fields, status 1 and its error when it cannot; with -L those of a link's target
 const lookLib = `
 expand() {
@@ -41,9 +42,10 @@ expand() {
 	done
 	expanded=$__done$expanded
 	while :; do case $expanded in ?*/) expanded=${expanded%/} ;; *) break ;; esac; done
+	case $expanded in -*) expanded=./$expanded ;; esac
 }
 look() {
-	if __s=$(stat ${3-} -c '%f %d %i %h %u %g %s %b %o %t %T %X %Y %Z %U %G|%x|%y|%z' -- "$2" 2>&1); then say "$1" "$__s"
+	if __s=$(stat ${3-} -c '%f %d %i %h %u %g %s %b %o %t %T %X %Y %Z|%U|%G|%x|%y|%z' -- "$2" 2>&1); then say "$1" "$__s"
 	else say "$1" "$__s" 1; fi
 }
 sum() { case $1 in md5 | sha1 | sha224 | sha256 | sha384 | sha512) "${1}sum" <"$2" ;; *) return 1 ;; esac; }
@@ -108,7 +110,7 @@ func (i info) state() string {
 }
 
 var (
-	missing  = regexp.MustCompile(`No such file or directory|Not a directory`)
+	missing  = regexp.MustCompile(`: (No such file or directory|Not a directory)$`)
 	fraction = regexp.MustCompile(`\.(\d+)`)
 )
 
@@ -127,20 +129,28 @@ func readInfo(r *modules.Report, key, path string) (info, error) {
 		}
 		return i, fmt.Errorf("look at %s: %s", path, text)
 	}
-	fields, times, _ := strings.Cut(text, "|")
-	words := strings.Fields(fields)
-	if len(words) < 16 {
+	parts := strings.Split(text, "|") // a group's name may have blanks in it
+	words := strings.Fields(parts[0])
+	if len(words) != 14 || len(parts) != 6 {
 		return i, fmt.Errorf("look at %s: stat printed %q", path, text)
 	}
-	num := func(at int) int { n, _ := strconv.Atoi(words[at]); return n }
-	hex := func(at int) int { n, _ := strconv.ParseInt(words[at], 16, 64); return int(n) }
-	i.exists = true
+	var bad error
+	base := func(at, base int) int {
+		n, err := strconv.ParseInt(words[at], base, 64)
+		bad = errors.Join(bad, err)
+		return int(n)
+	}
+	num := func(at int) int { return base(at, 10) }
+	hex := func(at int) int { return base(at, 16) }
 	i.mode, i.dev, i.inode, i.nlink = uint32(hex(0)), num(1), num(2), num(3)
 	i.uid, i.gid, i.size, i.blocks, i.block = num(4), num(5), num(6), num(7), num(8)
 	i.rdev = deviceNumber(hex(9), hex(10))
-	i.owner, i.group = named(words[14]), named(words[15])
-	human := append(strings.Split(times, "|"), "", "", "")
-	i.atime, i.mtime, i.ctime = seconds(num(11), human[0]), seconds(num(12), human[1]), seconds(num(13), human[2])
+	i.owner, i.group = named(parts[1]), named(parts[2])
+	i.atime, i.mtime, i.ctime = seconds(num(11), parts[3]), seconds(num(12), parts[4]), seconds(num(13), parts[5])
+	if bad != nil {
+		return info{path: path}, fmt.Errorf("look at %s: stat printed %q", path, text)
+	}
+	i.exists = true
 	return i, nil
 }
 

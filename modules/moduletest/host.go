@@ -254,9 +254,13 @@ func (l local) Find(kind, name string) (string, error) {
 	return name, nil
 }
 
-func (l local) Open(path string) (io.ReadCloser, error)     { return l.fs().Open(path) }
-func (l local) Stat(path string) (fs.FileInfo, error)       { return l.fs().Stat(path) }
-func (l local) ReadDir(path string) ([]fs.DirEntry, error)  { return l.fs().ReadDir(path) }
+func (l local) Open(path string) (io.ReadCloser, error)    { return l.fs().Open(path) }
+func (l local) Stat(path string) (fs.FileInfo, error)      { return l.fs().Stat(path) }
+func (l local) ReadDir(path string) ([]fs.DirEntry, error) { return l.fs().ReadDir(path) }
+func (l local) Dest(name string) string                    { return name }
+
+func (l local) OpenAsIs(path string) (io.ReadCloser, error) { return l.Open(path) }
+
 func (l local) Create(string, fs.FileMode, io.Reader) error { return nil }
 func (l local) Render(_ context.Context, path string, _ modules.RenderOptions) ([]byte, error) {
 	f, ok := l.fs()[path]
