@@ -137,7 +137,7 @@ func lookupVars(r *request) ([]any, error) {
 		}
 		u, undefined := v.(*jinja.Undefined)
 		if found && !undefined {
-			out = append(out, v)
+			out = append(out, value.DeepCopy(v)) // a template may alter it
 			continue
 		}
 		fallback, ok := r.Options.Get("default")

@@ -66,7 +66,7 @@ func (rt *runtime) attr(v any, name string) (any, bool, error) {
 		r, found := o.Attr(name)
 		return r, found, nil
 	case value.Mapping:
-		return o.Lookup(rt.ctx, name)
+		return rt.mapped(o, name)
 	}
 	return nil, false, nil
 }
@@ -137,7 +137,7 @@ func (rt *runtime) plainItem(v, key any) (any, bool, error) {
 		r, found := x.Get(key)
 		return r, found, nil
 	case value.Mapping:
-		return x.Lookup(rt.ctx, key)
+		return rt.mapped(x, key)
 	}
 	i, ok := index(key)
 	if !ok {

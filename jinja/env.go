@@ -115,6 +115,7 @@ func (e *Env) expression(at origin, text string, o *Options) (*Expression, error
 // Render gives the text.
 func (t *Template) Render(ctx context.Context, s Scope) (string, error) {
 	rt := newRuntime(ctx, t.env, t.opts, s)
+	rt.mutates = t.code.mutates
 	if err := rt.renderTemplate(t.code, t.at, s); err != nil {
 		return "", err
 	}
@@ -126,6 +127,7 @@ func (t *Template) Render(ctx context.Context, s Scope) (string, error) {
 // read as a Python literal, if it is one. A template without any output gives nil.
 func (t *Template) Native(ctx context.Context, s Scope) (any, error) {
 	rt := newRuntime(ctx, t.env, t.opts, s)
+	rt.mutates = t.code.mutates
 	rt.out.native = true
 	if err := rt.renderTemplate(t.code, t.at, s); err != nil {
 		return nil, err
@@ -136,6 +138,7 @@ func (t *Template) Native(ctx context.Context, s Scope) (any, error) {
 // Value evaluates the expression. An undefined result is an error.
 func (x *Expression) Value(ctx context.Context, s Scope) (any, error) {
 	rt := newRuntime(ctx, x.env, x.opts, s)
+	rt.mutates = x.code.mutates
 	sp := newSpace(x.code, x.at, s)
 	f := newFrame(rt, sp, nil, x.code.slots)
 	v, err := x.code.expr.eval(f)

@@ -104,7 +104,7 @@ func (n *blockNode) exec(f *frame) (signal, error) {
 	}
 	scope := inner.scope
 	if n.b.scoped {
-		scope = &localScope{f: f, block: n.outer, next: scope}
+		scope = &localScope{f: f, block: n.outer}
 	}
 	if inner.blocks[n.b.name][0].required {
 		return sigNone, f.fail(n.pos, value.Errorf(value.RuntimeError, "Required block %s not found", quote(n.b.name)))
@@ -246,7 +246,11 @@ func (rt *runtime) load(from, name string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rt.env.template(origin{name: path, line: 1, col: 1}, text, rt.opts)
+	t, err := rt.env.template(origin{name: path, line: 1, col: 1}, text, rt.opts)
+	if err == nil && t.code.mutates {
+		rt.mutates = true
+	}
+	return t, err
 }
 
 func (n *includeNode) exec(f *frame) (signal, error) {

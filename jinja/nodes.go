@@ -31,6 +31,7 @@ type code struct {
 	expr       expr
 	blocks     map[string]*blockCode
 	extends    bool
+	mutates    bool // it may alter values of the Scope
 	reads      []*nameExpr
 	filters    []use
 	tests      []use

@@ -105,6 +105,7 @@ func (f *frame) lookup(id int, name string) (v any, missing bool, err error) {
 			return nil, false, err
 		}
 		if found {
+			v = f.rt.own(v)
 			sp.cache[id] = v
 			return v, false, nil
 		}
@@ -123,7 +124,6 @@ func (f *frame) lookup(id int, name string) (v any, missing bool, err error) {
 type localScope struct {
 	f     *frame
 	block *block
-	next  Scope
 }
 
 func (s *localScope) Lookup(ctx context.Context, name string) (any, bool, error) {
@@ -136,10 +136,7 @@ func (s *localScope) Lookup(ctx context.Context, name string) (any, bool, error)
 			return v, true, nil
 		}
 	}
-	if s.next == nil {
-		return nil, false, nil
-	}
-	return s.next.Lookup(ctx, name)
+	return s.f.space.read(ctx, name)
 }
 
-func (f *frame) scopeAt(b *block) Scope { return &localScope{f: f, block: b, next: f.space.scope} }
+func (f *frame) scopeAt(b *block) Scope { return &localScope{f: f, block: b} }
