@@ -201,6 +201,9 @@ func (h *Host) script(mark string, actions []Action, req request) (transport.Com
 			return cmd, err
 		}
 		b.WriteString("\n)")
+		if req.lock != "" {
+			b.WriteString(" 9>&-") // a daemon that an action starts must not keep the lock
+		}
 		if a.Stdin == nil {
 			b.WriteString(" </dev/null")
 		} else {

@@ -2,6 +2,7 @@ package modules_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -281,22 +282,28 @@ func TestSecretsAreHiddenInResults(t *testing.T) {
 		Password secret.Text `arg:"password"`
 	}
 	type result struct {
-		Echo []string `json:"echo"`
+		Echo  []string    `json:"echo"`
+		Facts *value.Dict `json:"ansible_facts"`
 	}
+	const pass = "hunter's 2"
 	m := modules.Define("leaky", "", func(ctx context.Context, h *modules.Host, a args) (result, error) {
-		h.Warn("used %s", a.Password.Reveal())
-		h.AddDiff(modules.Diff{After: a.Password.Reveal()})
-		_, err := h.Change(ctx, modules.Action{Why: "tell " + a.Password.Reveal(), Script: `cat >&2; exit 1`, Stdin: []byte(a.Password.Reveal())})
-		return result{[]string{a.Password.Reveal()}}, err
+		word := a.Password.Reveal()
+		h.Warn("used %s", word)
+		h.AddDiff(modules.Diff{After: word, BeforeHeader: word})
+		_, err := h.Change(ctx, modules.Action{Why: "tell " + word, Script: `cat >&2; exit 1`, Args: []string{word}, Stdin: []byte(word)})
+		coded := base64.StdEncoding.EncodeToString([]byte(word))
+		return result{[]string{word, coded}, value.NewDict("word", word)}, err
 	})
 	conn := &shConn{t: t}
-	r, err := m.Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn, Diff: true}), value.NewDict("password", "hunter2"))
+	r, err := m.Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn, Diff: true}), value.NewDict("password", pass))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := allTexts(r.Data) + fmt.Sprint(r.Msg, r.Warnings, r.Diff)
-	if strings.Contains(all, "hunter2") || !strings.Contains(all, "********") {
-		t.Errorf("the result tells the secret: %s", all)
+	all := allTexts(r.Data) + allTexts(r.Facts) + fmt.Sprint(r.Msg, r.Warnings, r.Diff)
+	for _, part := range []string{"hunter", "aHVudGVy"} {
+		if strings.Contains(all, part) || !strings.Contains(all, "********") {
+			t.Errorf("the result tells the secret: %s", all)
+		}
 	}
 }
 

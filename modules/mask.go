@@ -1,11 +1,13 @@
 package modules
 
 import (
+	"encoding/base64"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/secret"
+	"github.com/hostlerhq/hostler/internal/shell"
 	"github.com/hostlerhq/hostler/jinja/value"
 )
 
@@ -76,18 +78,35 @@ func appendSecrets(to []string, v reflect.Value) []string {
 // mask hides secrets wherever the module's result, its diff or its warnings hold them.
 func (r *Result) mask(secrets []string) {
 	var pairs []string
-	for _, s := range secrets {
+	for _, s := range disguises(secrets) {
 		pairs = append(pairs, s, hidden)
 	}
 	hide := strings.NewReplacer(pairs...).Replace
 	r.Data, _ = maskValue(r.Data, hide).(*value.Dict)
 	for i, d := range r.Diff {
 		d.Before, d.After, d.Prepared = hide(d.Before), hide(d.After), hide(d.Prepared)
+		d.BeforeHeader, d.AfterHeader = hide(d.BeforeHeader), hide(d.AfterHeader)
 		r.Diff[i] = d
 	}
 	for i, w := range r.Warnings {
 		r.Warnings[i] = hide(w)
 	}
+	if r.Facts != nil {
+		r.Facts, _ = maskValue(r.Facts, hide).(*value.Dict)
+	}
+}
+
+// disguises adds the forms in which tools and we ourselves show values: quoted for a shell, in Base64. The longest come first.
+func disguises(secrets []string) []string {
+	all := slices.Clone(secrets)
+	for _, s := range secrets {
+		if quoted, err := shell.Quote(s); err == nil && quoted != s {
+			all = append(all, strings.Trim(quoted, "'"))
+		}
+		all = append(all, base64.StdEncoding.EncodeToString([]byte(s)))
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
 // maskValue gives a copy of a value with its texts masked; keys stay.

@@ -136,8 +136,13 @@ func (h *Host) changeAndProbe(ctx context.Context, actions []Action, req request
 	return nil, nil
 }
 
-// lockScript takes the lock named __lock, with flock where there is one and a folder otherwise, for at most a minute.
-const lockScript = `__dir=/run/lock; [ -w "$__dir" ] || __dir=${TMPDIR:-/tmp}
+// lockScript takes the lock named __lock, with flock where there is one and a folder otherwise, for at most a minute. Locks lie in
+// a folder of the user's own, for in one that everybody may write to a link could lead us to make any file.
+const lockScript = `if [ -w /run ]; then __dir=/run/hostler; else __dir=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}/hostler-$(id -u); fi
+[ -d "$__dir" ] || (umask 077; mkdir "$__dir" 2>/dev/null) || :
+if [ ! -d "$__dir" ] || [ -L "$__dir" ] || [ ! -O "$__dir" ]; then
+	echo "lock $__lock: $__dir must be a folder of the user's own: remove what is there" >&2; exit 76
+fi
 if command -v flock >/dev/null 2>&1; then
 	exec 9>>"$__dir/hostler-$__lock.lock" && flock -w 60 9 || { echo "lock $__lock: somebody else holds it for a minute now" >&2; exit 76; }
 else

@@ -2,9 +2,12 @@ package modules_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hostlerhq/hostler/jinja/value"
@@ -158,6 +161,44 @@ func TestReconcilePlansAnewWhenTheHostChanged(t *testing.T) {
 			r, err := folder().Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: conn}), value.NewDict("path", path))
 			if err != nil || r.Failed || r.Changed || len(conn.sent) != 3 {
 				t.Errorf("err %v, failed %v (%s), changed %v, %d trips; want a new look and nothing left to do", err, r.Failed, r.Msg, r.Changed, len(conn.sent))
+			}
+		})
+	}
+}
+
+// A daemon that an action starts must not hold the lock, and nobody else's folder is taken for the locks'.
+func TestLocks(t *testing.T) {
+	for name, sh := range shells {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "pid")
+			m := modules.Define("daemon", "", func(ctx context.Context, h *modules.Host, _ struct{}) (struct{}, error) {
+				_, _, err := modules.Reconcile(ctx, h, modules.Reconciler[string]{
+					Probe: `say there "$(cat "$1" 2>/dev/null)"`, Args: []string{file}, Lock: "test",
+					Parse: func(r *modules.Report) (string, error) { return r.Text("there"), nil },
+					Plan: func(pid string) ([]modules.Action, error) {
+						if pid != "" {
+							return nil, nil
+						}
+						return []modules.Action{{Why: "start", Script: `sleep 60 >/dev/null 2>&1 & echo $! >"$1"`, Args: []string{file}}}, nil
+					},
+				})
+				return struct{}{}, err
+			})
+			r, err := m.Run(t.Context(), modules.NewHost(modules.HostOptions{Conn: &shConn{t: t, shell: sh}}), nil)
+			if err != nil || r.Failed {
+				t.Fatal(err, r.Msg)
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer syscall.Kill(pid, syscall.SIGKILL)
+			if target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/9", pid)); err == nil {
+				t.Errorf("the daemon holds %s", target)
 			}
 		})
 	}
