@@ -13,12 +13,14 @@ type inventoryFlags struct {
 	sources []string
 	limit   string
 	extra   []string
+	vault   vaultFlags
 }
 
 func (f *inventoryFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.sources, "inventory", "i", nil, "inventory file, folder or script, or host names separated by commas; may be repeated")
 	fs.StringVarP(&f.limit, "limit", "l", "", "work on these of the hosts only (a pattern, or @file)")
 	fs.StringArrayVarP(&f.extra, "extra-vars", "e", nil, "variables that win over all others: k=v …, YAML or JSON text, or @file; may be repeated")
+	f.vault.add(fs)
 }
 
 // connectFlags say how hosts are reached.

@@ -61,13 +61,13 @@ func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (stri
 	if actions != 1 {
 		return "", hintError{optionsError{errors.New("exactly one of --list, --host and --graph is needed")}, "usage: " + c.UseLine()}
 	}
-	extra, err := extraVars(o.extra)
+	ring, extra, err := o.known(c.Context(), s)
 	if err != nil {
 		return "", err
 	}
 	var inv *inventory.Inventory
-	engine, _ := newEngine(s, hostNames(&inv))
-	inv, err = o.load(c.Context(), s, engine, extra, o.playbookDir)
+	engine, _ := newEngine(s, ring, hostNames(&inv))
+	inv, err = o.load(c.Context(), s, ring, engine, extra, o.playbookDir)
 	if err != nil {
 		return "", err
 	}

@@ -18,20 +18,22 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/run"
 	"github.com/hostlerhq/hostler/vars"
+	"github.com/hostlerhq/hostler/vault"
 )
 
 // newEngine makes the template engine with Ansible's settings, and the lookups for with_X.
-func newEngine(s Streams, hosts func(patterns []string) ([]string, error)) (*vars.Engine, *filters.Lookups) {
+func newEngine(s Streams, ring *vault.Keyring, hosts func(patterns []string) ([]string, error)) (*vars.Engine, *filters.Lookups) {
 	env := jinja.New(jinja.Options{TrimBlocks: true, KeepTrailingNewline: true, NoneEmpty: true, RawStrings: true})
 	lookups := filters.Register(env, filters.Options{
-		Hosts: hosts,
-		Warn:  func(text string) { fmt.Fprintf(s.Err, "[WARNING]: %s\n", text) },
+		ReadFile: ring.ReadFile,
+		Hosts:    hosts,
+		Warn:     func(text string) { fmt.Fprintf(s.Err, "[WARNING]: %s\n", text) },
 		Setting: func(name string) (any, bool) {
 			v := s.Env("ANSIBLE_" + strings.TrimPrefix(name, "DEFAULT_"))
 			return v, v != ""
 		},
 	})
-	return &vars.Engine{Env: env}, lookups
+	return &vars.Engine{Env: env, Unseal: unseal(ring)}, lookups
 }
 
 // hostNames gives the lookup inventory_hostnames its hosts; inv is the inventory once it is loaded. As in Ansible
@@ -82,8 +84,9 @@ func (f *inventoryFlags) list(s Streams) []string {
 }
 
 // load reads the inventory; warnings are printed, a source that cannot be read is an error.
-func (f *inventoryFlags) load(ctx context.Context, s Streams, engine *vars.Engine, extra *value.Dict, playbookDir string) (*inventory.Inventory, error) {
+func (f *inventoryFlags) load(ctx context.Context, s Streams, ring *vault.Keyring, engine *vars.Engine, extra *value.Dict, playbookDir string) (*inventory.Inventory, error) {
 	inv, warnings, err := inventory.Load(ctx, f.list(s), inventory.Options{
+		Open: ring.ReadFile,
 		Evaluate: func(ctx context.Context, text string, expr bool, layer *value.Dict) (any, error) {
 			scope := engine.Scope(vars.Layer{Level: vars.InventorySourceHost, Vars: layer})
 			if expr {
@@ -111,11 +114,21 @@ func (f *inventoryFlags) load(ctx context.Context, s Streams, engine *vars.Engin
 	return inv, nil
 }
 
+// known reads what every command with variables begins with: vault passwords, then extra variables.
+func (f *inventoryFlags) known(ctx context.Context, s Streams) (*vault.Keyring, *value.Dict, error) {
+	ring, err := f.vault.keyring(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	extra, err := extraVars(ring, f.extra)
+	return ring, extra, err
+}
+
 // extraVars reads -e: k=v pairs, YAML or JSON text, or @file; later ones win.
-func extraVars(texts []string) (*value.Dict, error) {
+func extraVars(ring *vault.Keyring, texts []string) (*value.Dict, error) {
 	out := value.NewDict()
 	for _, text := range texts {
-		d, err := extraVar(text)
+		d, err := extraVar(ring, text)
 		if err != nil {
 			return nil, err
 		}
@@ -126,10 +139,10 @@ func extraVars(texts []string) (*value.Dict, error) {
 	return out, nil
 }
 
-func extraVar(text string) (*value.Dict, error) {
+func extraVar(ring *vault.Keyring, text string) (*value.Dict, error) {
 	trimmed := strings.TrimSpace(text)
 	if path, ok := strings.CutPrefix(trimmed, "@"); ok {
-		return varsFile(path)
+		return varsFile(ring)(path)
 	}
 	if strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") || strings.HasPrefix(trimmed, "---") {
 		return varsText("--extra-vars", []byte(text))
@@ -148,20 +161,19 @@ func extraVar(text string) (*value.Dict, error) {
 	return out, nil
 }
 
-// varsFile reads a YAML or JSON file of variables.
-func varsFile(path string) (*value.Dict, error) {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
+// varsFile reads YAML or JSON files of variables.
+func varsFile(ring *vault.Keyring) func(path string) (*value.Dict, error) {
+	return func(path string) (*value.Dict, error) {
+		path = expandHome(path)
+		text, err := ring.ReadFile(path)
+		if _, known := errors.AsType[*diag.Error](err); known {
 			return nil, err
 		}
-		path = filepath.Join(home, rest)
+		if err != nil {
+			return nil, fileError("the file of variables", path, err)
+		}
+		return varsText(path, text)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fileError("the file of variables", path, err)
-	}
-	return varsText(path, text)
 }
 
 // varsText reads YAML or JSON that must be a mapping of names.

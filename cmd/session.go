@@ -39,7 +39,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 	if err := r.verify(); err != nil {
 		return nil, err
 	}
-	extra, err := extraVars(inv.extra)
+	ring, extra, err := inv.known(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +48,9 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 		return nil, err
 	}
 	var loaded *inventory.Inventory
-	engine, lookups := newEngine(s, hostNames(&loaded))
+	engine, lookups := newEngine(s, ring, hostNames(&loaded))
 	ss := &session{s: s, engine: engine, extra: extra}
-	loaded, err = inv.load(ctx, s, ss.engine, extra, playbookDir)
+	loaded, err = inv.load(ctx, s, ring, ss.engine, extra, playbookDir)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +60,14 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 		Log:     connectionLog(s, r.verbose),
 	})
 	ss.loader = &playbook.Loader{
+		Open:    ring.ReadFile,
 		Modules: catalog.Lookup(), Actions: actions.Specs, Names: moduleNames(),
 		RolesPath: rolesPath(s), CollectionsPath: collectionsPath(s),
 		CheckTemplate: ss.checkTemplate, Early: earlyNames(ctx, ss.engine, extra),
 	}
 	ss.opts = run.Options{
 		Inventory: loaded, Engine: ss.engine, Pool: ss.pool, Modules: catalog.Lookup(), Loader: ss.loader,
-		LoadVars: varsFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
+		LoadVars: varsFile(ring), ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
 		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),
 	}

@@ -65,8 +65,11 @@ func (o *vaultOptions) withEncryptID(c *cobra.Command) *cobra.Command {
 // vaultError makes the general error of what is wrong with one vaulted file: status 1, as ansible-vault's.
 func vaultError(err error) error {
 	e, ok := errors.AsType[*diag.Error](err)
-	if !ok || e.Hint == "" {
+	switch {
+	case !ok:
 		return err
+	case e.Hint == "":
+		return errors.New(e.Error())
 	}
 	return hintError{errors.New(e.Error()), e.Hint}
 }

@@ -44,7 +44,7 @@ type Options struct {
 // Register adds Ansible's filters, tests and lookups to an Env, under their short and their fully qualified
 // names (ansible.builtin.x). The Lookups are for with_X.
 func Register(env *jinja.Env, o Options) *Lookups {
-	for _, table := range [][]entry{plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters(), yamlFilters(), randomFilters(), timeFilters(), urlFilters(), fileFilters()} {
+	for _, table := range [][]entry{plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters(), yamlFilters(), randomFilters(), timeFilters(), urlFilters(), fileFilters(), vaultFilters()} {
 		for _, e := range table {
 			for _, name := range e.names {
 				env.AddFilter(name, e.params, e.fn, e.opts...)

@@ -80,7 +80,7 @@ type Local interface {
 	ReadDir(path string) ([]fs.DirEntry, error)
 	// Dest gives a file that a task is to write in full: ~ is the user's home, a relative one lies beside the playbook.
 	Dest(name string) string
-	// OpenAsIs opens a file that Create made, vaulted or not; a missing one is fs.ErrNotExist.
+	// OpenAsIs opens a file without opening its vault; a missing one is fs.ErrNotExist.
 	OpenAsIs(path string) (io.ReadCloser, error)
 	// Create writes a file on the controller (fetch), atomically, making its folders. The user's umask holds.
 	Create(path string, mode fs.FileMode, r io.Reader) error
@@ -101,6 +101,17 @@ func (h *Host) Name() string { return h.opts.Name }
 
 // Local lends what the controller has; nil where there is nothing.
 func (h *Host) Local() Local { return h.opts.Local }
+
+// KeepSealed makes Local and PutLocal leave vaulted files as they are (decrypt: no).
+func (h *Host) KeepSealed() {
+	if h.opts.Local != nil {
+		h.opts.Local = sealedLocal{h.opts.Local}
+	}
+}
+
+type sealedLocal struct{ Local }
+
+func (l sealedLocal) Open(path string) (io.ReadCloser, error) { return l.OpenAsIs(path) }
 
 // Facts are what was gathered about the host so far, without the ansible_ prefix; nil when nothing was.
 func (h *Host) Facts() *value.Dict { return h.opts.Facts }

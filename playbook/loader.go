@@ -90,6 +90,9 @@ func (l *Loader) parse(path string) *file {
 		open = os.ReadFile
 	}
 	text, err := open(path)
+	if d, known := errors.AsType[*diag.Error](err); known { // such as a vaulted file without a password
+		return &file{err: d}
+	}
 	if err != nil {
 		return &file{err: &diag.Error{Pos: diag.Pos{File: path}, Err: fmt.Errorf("cannot read the file: %w", bareCause(err))}}
 	}

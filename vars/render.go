@@ -2,6 +2,7 @@ package vars
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -96,14 +97,21 @@ func (s *Scope) dict(ctx context.Context, d *value.Dict, lenient bool) (any, err
 	return out, nil
 }
 
+// unseal opens a vaulted value. Its errors name the value's place, which is not that of the template that reads it.
 func (s *Scope) unseal(v *value.Sealed) (any, error) {
 	if s.engine.Unseal == nil {
-		return nil, diag.Errorf(v.Pos, "open the vaulted value: no vault secret was given").
-			WithHint("use --vault-password-file or --ask-vault-pass")
+		return nil, fmt.Errorf("the value at %s is vaulted, and nothing here can open it", v.Pos)
 	}
 	text, err := s.engine.Unseal(v)
+	if d, ok := errors.AsType[*diag.Error](err); ok {
+		hint := ""
+		if d.Hint != "" {
+			hint = " (" + d.Hint + ")"
+		}
+		return nil, fmt.Errorf("the value at %s: %v%s", v.Pos, d.Err, hint) //nolint:errorlint // d's place is that of no file
+	}
 	if err != nil {
-		return nil, diag.Errorf(v.Pos, "open the vaulted value: %w", err)
+		return nil, fmt.Errorf("open the value at %s: %w", v.Pos, err)
 	}
 	return text, nil
 }

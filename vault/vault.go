@@ -63,10 +63,11 @@ func Seal(plain []byte, s Secret) ([]byte, error) {
 	if _, err := rand.Read(salt); err != nil {
 		return nil, fmt.Errorf("make a salt: %w", err)
 	}
-	return seal(plain, s, salt)
+	return SealWith(plain, s, salt)
 }
 
-func seal(plain []byte, s Secret, salt []byte) ([]byte, error) {
+// SealWith is Seal with a salt of the caller's: the same text, password and salt give the same vaulted text.
+func SealWith(plain []byte, s Secret, salt []byte) ([]byte, error) {
 	if IsSealed(plain) {
 		return nil, errors.New("the text is vaulted already")
 	}

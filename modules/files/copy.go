@@ -83,8 +83,6 @@ func (a CopyArgs) Check() error {
 		return errors.New("can not use content with a dir as dest")
 	case a.LocalFollow != nil && !*a.LocalFollow && !a.RemoteSrc:
 		return errors.New("local_follow: no is not supported: symbolic links of the controller are always followed")
-	case !a.Decrypt:
-		return errors.New("decrypt: no is not supported: vaulted files are always opened")
 	case a.Validate != "" && !strings.Contains(a.Validate, "%s"):
 		return fmt.Errorf("validate must contain %%s: %s", a.Validate)
 	}
@@ -122,6 +120,9 @@ func runCopy(ctx context.Context, h *modules.Host, a CopyArgs) (CopyResult, erro
 	}
 	if a.RemoteSrc {
 		return copyRemote(ctx, h, a, d)
+	}
+	if !a.Decrypt {
+		h.KeepSealed()
 	}
 	local := h.Local()
 	if local == nil {
