@@ -324,7 +324,7 @@ func (rt *runtime) length(v any) (int, error) {
 	case *dictView:
 		return x.d.Len(), nil
 	case *loop:
-		return x.length, nil
+		return x.length()
 	case value.Mapping:
 		keys, err := x.Keys(rt.ctx)
 		return len(keys), err

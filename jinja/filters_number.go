@@ -140,6 +140,9 @@ func filterInt(c *Call) (any, error) {
 	if f, ok := c.Value.(float64); ok {
 		return c.orDefault(truncate(f))
 	}
+	if u, ok := c.Value.(*Undefined); ok {
+		return nil, u.Use() // also where it may be printed
+	}
 	return c.Args[0], nil
 }
 
@@ -155,6 +158,9 @@ func (c *Call) orDefault(v any, err error) (any, error) {
 }
 
 func filterFloat(c *Call) (any, error) {
+	if u, ok := c.Value.(*Undefined); ok {
+		return nil, u.Use() // also where it may be printed
+	}
 	if s, ok := value.AsString(c.Value); ok {
 		return c.orDefault(orNil(parseFloat(s)))
 	}

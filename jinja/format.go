@@ -366,9 +366,15 @@ func (f formatSpec) float(x float64) (string, error) {
 		}
 		negative, digits = formatFloat(x, 'g', f.precision, f.alt)
 		if !strings.ContainsAny(digits, ".en") {
-			digits += ".0"
-			if len(digits)-2 >= max(f.precision, 1) {
-				negative, digits = formatFloat(x, 'e', max(f.precision, 1)-1, f.alt)
+			if len(digits) >= max(f.precision, 1) {
+				_, digits = formatFloat(x, 'e', max(f.precision, 1)-1, f.alt)
+				mantissa, exponent, _ := strings.Cut(digits, "e")
+				if strings.Contains(mantissa, ".") && !f.alt {
+					mantissa = strings.TrimRight(strings.TrimRight(mantissa, "0"), ".")
+				}
+				digits = mantissa + "e" + exponent
+			} else {
+				digits += ".0"
 			}
 		}
 	case '%':

@@ -379,7 +379,7 @@ vm["name"]
 vm.disks.0.size
 d2.c
 nil
-A | attr("upper")
+(S | attr("upper"))()
 L.pop()
 D.pop("a")
 D.pop("q", A)

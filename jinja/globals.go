@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"math/big"
 	"math/rand/v2"
 	"strings"
 
@@ -9,6 +10,9 @@ import (
 
 // maxRange bounds range(), as Jinja's sandbox does.
 const maxRange = 100000
+
+// farAway stands for the bounds of ranges beyond it: such a range is empty, too long or one step.
+const farAway = 1 << 60
 
 func (e *Env) addGlobals() {
 	e.AddFunction("range", "*args", globalRange)
@@ -38,11 +42,13 @@ func globalRange(c *Call) (any, error) {
 	for i, v := range c.Rest {
 		var ok bool
 		if n[i], ok = index(v); !ok {
-			return nil, value.Errorf(value.TypeError, "'%s' object cannot be interpreted as an integer", value.TypeName(v))
+			b, isBig := v.(*big.Int)
+			if !isBig {
+				return nil, value.Errorf(value.TypeError, "'%s' object cannot be interpreted as an integer", value.TypeName(v))
+			}
+			n[i] = b.Sign() * farAway
 		}
-		if n[i] > 1<<60 || n[i] < -1<<60 {
-			return nil, value.Errorf(value.OverflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange)
-		}
+		n[i] = max(-farAway, min(n[i], farAway))
 	}
 	r := rangeValue{0, n[0], 1}
 	if len(c.Rest) > 1 {
@@ -52,6 +58,9 @@ func globalRange(c *Call) (any, error) {
 		if r.step = n[2]; r.step == 0 {
 			return nil, value.Errorf(value.ValueError, "range() arg 3 must not be zero")
 		}
+	}
+	if n := r.length(); n > 0 && (r.start == farAway || r.start == -farAway) || n == 0 && r.start == r.stop && max(r.start, -r.start) == farAway {
+		return nil, value.Errorf(value.OverflowError, "range() of integers beyond 64 bits")
 	}
 	if r.length() > maxRange {
 		return nil, value.Errorf(value.OverflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange)

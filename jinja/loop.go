@@ -6,17 +6,23 @@ import (
 	"github.com/hostlerhq/hostler/jinja/value"
 )
 
-// loop is the variable loop inside a for.
+// loop is the variable loop inside a for, and the loop's way through what it goes through: items are
+// taken one at a time, so that a body that changes its own list sees the change, as in Python.
 type loop struct {
-	items   []any
-	at      int // index0
-	length  int
-	depth0  int
-	changed any // the arguments of the last loop.changed, nil before
-	asked   bool
+	source  source
 	node    *forNode
 	f       *frame
-	methods [3]*function // changed, cycle; made when asked for
+	at      int // index0
+	depth0  int
+	size    int // what loop.length gave; -1 before it was asked
+	before  any
+	current any
+	after   any          // the next item, when it was taken ahead
+	ahead   bool         // after is set
+	ended   bool         // there is no next item
+	asked   bool         // loop.changed was called
+	changed any          // the arguments of the last loop.changed
+	methods [2]*function // cycle, changed; made when asked for
 }
 
 func (l *loop) attr(rt *runtime, name string) (any, bool, error) {
@@ -28,21 +34,32 @@ func (l *loop) attr(rt *runtime, name string) (any, bool, error) {
 	case "first":
 		return l.at == 0, true, nil
 	case "last":
-		return l.at == l.length-1, true, nil
+		more, err := l.peek()
+		return !more, true, err
 	case "length":
-		return l.length, true, nil
+		n, err := l.length()
+		return n, true, err
 	case "revindex":
-		return l.length - l.at, true, nil
+		n, err := l.length()
+		return n - l.at, true, err
 	case "revindex0":
-		return l.length - l.at - 1, true, nil
+		n, err := l.length()
+		return n - l.at - 1, true, err
 	case "depth":
 		return l.depth0 + 1, true, nil
 	case "depth0":
 		return l.depth0, true, nil
 	case "previtem":
-		return l.neighbour(rt, l.at-1, "there is no previous item"), true, nil
+		if l.at == 0 {
+			return l.missing(rt, "there is no previous item"), true, nil
+		}
+		return l.before, true, nil
 	case "nextitem":
-		return l.neighbour(rt, l.at+1, "there is no next item"), true, nil
+		more, err := l.peek()
+		if err == nil && !more {
+			return l.missing(rt, "there is no next item"), true, nil
+		}
+		return l.after, true, err
 	case "cycle":
 		if l.methods[0] == nil {
 			l.methods[0] = newFunction("cycle", "*args", l.cycle, []FuncOption{TakesUndefined()})
@@ -57,13 +74,156 @@ func (l *loop) attr(rt *runtime, name string) (any, bool, error) {
 	return nil, false, nil
 }
 
-func (l *loop) neighbour(rt *runtime, i int, missing string) any {
-	if i < 0 || i >= l.length {
-		u := l.f.undefined(l.node.pos, "", missing, nil, "")
-		u.rt = rt
-		return u
+func (l *loop) missing(rt *runtime, reason string) any {
+	u := l.f.undefined(l.node.pos, "", reason, nil, "")
+	u.rt = rt
+	return u
+}
+
+// peek takes the next item ahead and reports whether there is one.
+func (l *loop) peek() (bool, error) {
+	if l.ahead || l.ended {
+		return l.ahead, nil
 	}
-	return l.items[i]
+	var kept []any
+	if l.node.test != nil { // the loop's condition uses the slots of the body under way
+		kept = append([]any(nil), l.f.slots...)
+	}
+	v, more, err := l.pull()
+	if kept != nil {
+		copy(l.f.slots, kept)
+	}
+	l.after, l.ahead, l.ended = v, more, !more
+	return more, err
+}
+
+// length is how many items there are. A loop with a condition must go through the rest to know.
+func (l *loop) length() (int, error) {
+	if l.size >= 0 {
+		return l.size, nil
+	}
+	if l.node.test == nil {
+		l.size = l.source.length()
+		return l.size, nil
+	}
+	kept := append([]any(nil), l.f.slots...)
+	defer func() { copy(l.f.slots, kept) }()
+	var rest []any
+	for {
+		v, more, err := l.pull()
+		if err != nil {
+			return 0, err
+		}
+		if !more {
+			break
+		}
+		rest = append(rest, v)
+	}
+	l.size = l.at + 1 + len(rest)
+	if l.ahead {
+		l.size++
+	}
+	l.source = source{items: rest, passed: true}
+	return l.size, nil
+}
+
+// next moves on to the next item.
+func (l *loop) next() (any, bool, error) {
+	if l.ahead {
+		v := l.after
+		l.after, l.ahead = nil, false
+		return v, true, nil
+	}
+	if l.ended {
+		return nil, false, nil
+	}
+	return l.pull()
+}
+
+// pull takes items from the source up to one that passes the loop's condition.
+func (l *loop) pull() (any, bool, error) {
+	n, f := l.node, l.f
+	for {
+		v, more, err := l.source.next()
+		if err != nil || !more {
+			return nil, false, f.fail(n.iter.at(), err)
+		}
+		if n.test == nil || l.source.passed {
+			return v, true, nil
+		}
+		if err := f.rt.looped(); err != nil {
+			return nil, false, f.fail(n.pos, err)
+		}
+		f.reset(n.body)
+		if err := n.target.assign(f, v); err != nil {
+			return nil, false, err
+		}
+		ok, err := f.truth(n.test)
+		if err != nil {
+			return nil, false, err
+		}
+		if ok {
+			return v, true, nil
+		}
+	}
+}
+
+// source is what a loop goes through: a list as it is now, a dict that must keep its size, or fixed items.
+type source struct {
+	list   *value.List
+	dict   *value.Dict
+	kind   string // of dict: keys, values or items
+	items  []any
+	at     int
+	size   int  // of dict, at the start
+	passed bool // the items passed the loop's condition
+}
+
+func (rt *runtime) sourceOf(v any) (source, error) {
+	switch x := v.(type) {
+	case *value.List:
+		return source{list: x}, nil
+	case *value.Dict:
+		return source{dict: x, kind: "keys", size: x.Len()}, nil
+	case *dictView:
+		return source{dict: x.d, kind: x.kind, size: x.d.Len()}, nil
+	}
+	items, err := rt.items(v)
+	return source{items: items}, err
+}
+
+func (s *source) length() int {
+	switch {
+	case s.list != nil:
+		return len(s.list.Items)
+	case s.dict != nil:
+		return s.dict.Len()
+	}
+	return len(s.items)
+}
+
+func (s *source) next() (any, bool, error) {
+	if s.dict != nil && s.dict.Len() != s.size {
+		return nil, false, value.Errorf(value.RuntimeError, "dictionary changed size during iteration")
+	}
+	if s.at >= s.length() {
+		return nil, false, nil
+	}
+	s.at++
+	switch {
+	case s.list != nil:
+		return s.list.Items[s.at-1], true, nil
+	case s.dict == nil:
+		return s.items[s.at-1], true, nil
+	}
+	k, v := s.dict.At(s.at - 1)
+	switch s.kind {
+	case "keys":
+		return k, true, nil
+	case "values":
+		return v, true, nil
+	}
+	return value.Tuple{k, v}, true, nil
 }
 
 func (l *loop) cycle(c *Call) (any, error) {
@@ -112,7 +272,8 @@ func (l *loop) TypeName() string { return "LoopContext" }
 
 // Repr implements value.Custom.
 func (l *loop) Repr() (string, error) {
-	return "<LoopContext " + strconv.Itoa(l.at+1) + "/" + strconv.Itoa(l.length) + ">", nil
+	n, err := l.length()
+	return "<LoopContext " + strconv.Itoa(l.at+1) + "/" + strconv.Itoa(n) + ">", err
 }
 
 // Truth implements value.Custom.
@@ -129,24 +290,27 @@ func (n *forNode) exec(f *frame) (signal, error) {
 
 // run goes through the items of v; it reports whether there were any.
 func (n *forNode) run(f *frame, v any, depth int) (bool, error) {
-	items, err := f.rt.items(v)
+	src, err := f.rt.sourceOf(v)
 	if err != nil {
 		return false, f.fail(n.iter.at(), err)
 	}
-	if n.test != nil {
-		if items, err = n.selected(f, items); err != nil {
+	l := &loop{source: src, at: -1, size: -1, depth0: depth, node: n, f: f}
+	for {
+		item, more, err := l.next()
+		if err != nil {
 			return false, err
 		}
-	}
-	l := &loop{items: items, length: len(items), depth0: depth, node: n, f: f}
-	for i := range items {
-		l.at = i
+		if !more {
+			break
+		}
 		if err := f.rt.looped(); err != nil {
 			return false, f.fail(n.pos, err)
 		}
+		l.at++
+		l.before, l.current = l.current, item
 		f.reset(n.body)
 		f.slots[n.loopSlot] = l
-		if err := n.target.assign(f, items[i]); err != nil {
+		if err := n.target.assign(f, item); err != nil {
 			return false, err
 		}
 		sig, err := f.run(n.stmts)
@@ -158,32 +322,10 @@ func (n *forNode) run(f *frame, v any, depth int) (bool, error) {
 		}
 	}
 	f.reset(n.body)
-	if len(items) == 0 && n.els != nil {
+	if l.at < 0 && n.els != nil {
 		f.reset(n.elseBlock)
 		_, err := f.run(n.els)
 		return false, err
 	}
-	return len(items) > 0, nil
-}
-
-// selected gives the items that pass the loop's own condition.
-func (n *forNode) selected(f *frame, items []any) ([]any, error) {
-	var out []any
-	f.reset(n.body)
-	for _, item := range items {
-		if err := f.rt.looped(); err != nil {
-			return nil, f.fail(n.pos, err)
-		}
-		if err := n.target.assign(f, item); err != nil {
-			return nil, err
-		}
-		ok, err := f.truth(n.test)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, item)
-		}
-	}
-	return out, nil
+	return l.at >= 0, nil
 }

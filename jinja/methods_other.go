@@ -79,6 +79,7 @@ func (e *Env) addListMethods() {
 			}
 			return n, err
 		})
+		e.methods[typ]["count"].undefined = true
 	}
 	e.addMethod("range", "count", "item", func(c *Call) (any, error) {
 		in, err := c.rt.contains(c.Value, c.Args[0])

@@ -123,12 +123,15 @@ func titleLetters(s string) string {
 	var b strings.Builder
 	inWord := false
 	for _, r := range s {
-		if inWord {
+		switch {
+		case inWord:
 			b.WriteRune(unicode.ToLower(r))
-		} else {
+		case r == 'ß':
+			b.WriteString("Ss")
+		default:
 			b.WriteRune(unicode.ToTitle(r))
 		}
-		inWord = unicode.IsLetter(r)
+		inWord = unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r)
 	}
 	return b.String()
 }
@@ -164,12 +167,16 @@ func isIdentifier(s string) bool {
 }
 
 func swapCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsUpper(r) {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsUpper(r):
 			return unicode.ToLower(r)
+		case r == 'ß':
+			return r
 		}
 		return unicode.ToUpper(r)
 	}, s)
+	return strings.ReplaceAll(s, "ß", "SS")
 }
 
 func caseFold(s string) string { return strings.ReplaceAll(strings.ToLower(s), "ß", "ss") }

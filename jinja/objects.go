@@ -205,6 +205,9 @@ func (g *groupTuple) Repr() (string, error) { return value.Repr(g.Tuple()) }
 // Truth implements value.Custom.
 func (g *groupTuple) Truth() (bool, error) { return true, nil }
 
+// Hashable is an error: the list is not.
+func (g *groupTuple) Hashable() error { return value.Hashable(g.list) }
+
 // Equal compares as a tuple.
 func (g *groupTuple) Equal(other any) (bool, error) {
 	if o, ok := other.(*groupTuple); ok {

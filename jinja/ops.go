@@ -182,6 +182,9 @@ func divideInts(x, y *big.Int) (any, error) {
 		return nil, value.Errorf(value.ZeroDivisionError, "division by zero")
 	}
 	f, _ := new(big.Rat).SetFrac(x, y).Float64()
+	if f == 0 && x.Sign() == 0 && y.Sign() < 0 {
+		f = math.Copysign(0, -1)
+	}
 	return f, nil
 }
 
@@ -232,7 +235,7 @@ func power(x, y *big.Int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return math.Pow(f, g), nil
+		return exactPower(f, g), nil
 	}
 	if x.BitLen() > 1 && (!y.IsInt64() || y.Int64() > int64(maxBits/(x.BitLen()-1))) {
 		return nil, value.Errorf(value.LimitError, "the integer grows past %d bits", maxBits)
@@ -282,7 +285,7 @@ func floatPower(x, y float64) (any, error) {
 	if x < 0 && y != math.Trunc(y) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		return nil, value.Errorf(value.ValueError, "a negative number to a fractional power is a complex number, which templates do not have")
 	}
-	r := math.Pow(x, y)
+	r := exactPower(x, y)
 	if math.IsInf(r, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		return nil, value.Errorf(value.OverflowError, "(34, 'Numerical result out of range')")
 	}
@@ -373,8 +376,9 @@ func (rt *runtime) tooMany(n int) error {
 func (rt *runtime) repeat(v, n any) (r any, ok bool, err error) {
 	count, isInt := n.(int)
 	if !isInt {
-		if n.(*big.Int).Sign() > 0 {
-			count = math.MaxInt32
+		switch v.(type) {
+		case string, Markup, value.Bytes, *value.List, value.Tuple:
+			return nil, true, value.Errorf(value.OverflowError, "cannot fit 'int' into an index-sized integer")
 		}
 	}
 	count = max(count, 0)

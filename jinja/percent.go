@@ -176,7 +176,7 @@ func (p *percenter) next() (any, error) {
 		}
 		p.used++
 		v := p.list[p.used-1]
-		if u, ok := v.(*Undefined); ok {
+		if u, ok := v.(*Undefined); ok && !u.lenient() {
 			return nil, u.Use()
 		}
 		return v, nil

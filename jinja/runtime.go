@@ -173,11 +173,11 @@ func (o *output) part(v any) error {
 
 // capture gives the text that do prints.
 func (rt *runtime) capture(do func() error) (any, error) {
-	native, mark := rt.out.native, len(rt.out.b)
-	rt.out.native = false
-	err := do()
-	rt.out.native = native
-	if err != nil {
+	if rt.out.native {
+		return rt.captureNative(do)
+	}
+	mark := len(rt.out.b)
+	if err := do(); err != nil {
 		return nil, err
 	}
 	s := string(rt.out.b[mark:])
@@ -188,36 +188,56 @@ func (rt *runtime) capture(do func() error) (any, error) {
 	return s, nil
 }
 
+// captureNative is capture where parts stay values: a macro that prints one value gives that value.
+func (rt *runtime) captureNative(do func() error) (any, error) {
+	outer := rt.out.parts
+	rt.out.parts = nil
+	err := do()
+	parts := rt.out.parts
+	rt.out.parts = outer
+	if err != nil {
+		return nil, err
+	}
+	return rt.combine(parts)
+}
+
 // nativeResult makes one value of the parts printed.
 func (rt *runtime) nativeResult() (any, error) {
-	parts := rt.out.parts
-	var v any
-	switch len(parts) {
-	case 0:
+	v, err := rt.combine(rt.out.parts)
+	if err != nil {
+		return nil, err
+	}
+	return rt.finalize(v)
+}
+
+// combine makes one value of parts: none gives None, one itself, more their text.
+func (rt *runtime) combine(parts []any) (any, error) {
+	if len(parts) == 0 {
 		return nil, nil
-	case 1:
-		v = parts[0]
-	default:
-		rt.out.native, rt.out.parts = false, nil
+	}
+	v := parts[0]
+	if len(parts) > 1 {
+		var b []byte
 		for _, p := range parts {
-			if p == nil {
-				if !rt.opts.NoneEmpty {
-					rt.out.b = append(rt.out.b, "None"...)
-				}
+			if p == nil && rt.opts.NoneEmpty {
 				continue
 			}
-			if err := rt.out.value(p); err != nil {
+			var err error
+			if b, err = value.AppendStr(b, p, rt.maxOutput); err != nil {
 				return nil, err
 			}
+			if len(b) > rt.maxOutput {
+				return nil, rt.tooBig()
+			}
 		}
-		v = string(rt.out.b)
+		v = string(b)
 	}
 	if s, ok := v.(string); ok && rt.opts.Literals {
 		if lit, ok := value.ParseLiteral(s); ok {
 			return lit, nil
 		}
 	}
-	return rt.finalize(v)
+	return v, nil
 }
 
 // finalize makes a value fit to leave the template: undefined values in it are errors, views and

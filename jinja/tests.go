@@ -40,7 +40,7 @@ func (e *Env) addTests() {
 	e.AddTest("undefined", "", func(c *Call) (any, error) { _, undefined := c.Value.(*Undefined); return undefined, nil }, TakesUndefined())
 	e.AddTest("divisibleby", "num", func(c *Call) (any, error) { return c.divisible(c.Args[0]) })
 	e.AddTest("sameas", "other", func(c *Call) (any, error) { return value.Same(c.Value, c.Args[0]), nil }, TakesUndefined())
-	e.AddTest("in", "seq", func(c *Call) (any, error) { return c.rt.contains(c.Args[0], c.Value) })
+	e.AddTest("in", "seq", func(c *Call) (any, error) { return c.rt.contains(c.Args[0], c.Value) }, TakesUndefined())
 	for op, names := range map[string][]string{
 		"==": {"==", "eq", "equalto"}, "!=": {"!=", "ne"}, ">": {">", "gt", "greaterthan"}, ">=": {">=", "ge"},
 		"<": {"<", "lt", "lessthan"}, "<=": {"<=", "le"},
@@ -73,7 +73,9 @@ func isMapping(v any) bool {
 }
 
 func isSequence(v any) bool {
-	switch v.(type) {
+	switch x := v.(type) {
+	case *Undefined:
+		return x.lenient()
 	case string, Markup, *value.List, *value.Dict, value.Tuple, value.Bytes, rangeValue, *groupTuple, value.Mapping:
 		return true
 	}
@@ -81,6 +83,9 @@ func isSequence(v any) bool {
 }
 
 func isIterable(v any) bool {
+	if u, ok := v.(*Undefined); ok {
+		return u.lenient()
+	}
 	_, isView := v.(*dictView)
 	_, isLoop := v.(*loop)
 	return isView || isLoop || isSequence(v)

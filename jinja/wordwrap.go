@@ -2,7 +2,6 @@ package jinja
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -70,23 +69,29 @@ func (w wrapper) chunks(line string) []string {
 	return out
 }
 
-var dashes = regexp.MustCompile(`-{2,}`)
+// dashes finds the first run of at least two hyphens.
+func dashes(s string) (from, to int, found bool) {
+	if from = strings.Index(s, "--"); from < 0 {
+		return 0, 0, false
+	}
+	rest := strings.TrimLeft(s[from:], "-")
+	return from, len(s) - len(rest), true
+}
 
 // splitHyphens splits a word behind hyphens that have letters on both sides, and around long dashes.
 func splitHyphens(word string) []string {
 	var out []string
 	for word != "" {
-		if at := dashes.FindStringIndex(word); at != nil && at[0] > 0 && at[1] < len(word) && isWordRune(lastRune(word[:at[0]])) {
-			if r, _ := utf8.DecodeRuneInString(word[at[1]:]); isWordRune(r) {
-				out = append(out, splitHyphens(word[:at[0]])...)
-				out = append(out, word[at[0]:at[1]])
-				word = word[at[1]:]
+		if from, to, found := dashes(word); found && from > 0 && to < len(word) && isWordRune(lastRune(word[:from])) {
+			if r, _ := utf8.DecodeRuneInString(word[to:]); isWordRune(r) {
+				out = append(out, splitHyphens(word[:from])...)
+				out = append(out, word[from:to])
+				word = word[to:]
 				continue
 			}
 		}
-		at := hyphenBreak(word)
-		out = append(out, word[:at])
-		word = word[at:]
+		out = append(out, behindHyphens(word)...)
+		break
 	}
 	return out
 }
@@ -96,17 +101,25 @@ func lastRune(s string) rune {
 	return r
 }
 
-// hyphenBreak gives the place behind the first hyphen to break at, or the word's length.
-func hyphenBreak(word string) int {
+// behindHyphens splits a word behind each hyphen to break at: behind two letters, or one between hyphens, and before
+// two letters.
+func behindHyphens(word string) []string {
+	var out []string
 	r := []rune(word)
-	letter := func(i int) bool { return i >= 0 && i < len(r) && (unicode.IsLetter(r[i]) || r[i] == '_') }
-	for i := 2; i < len(r); i++ {
-		if r[i] == '-' && letter(i-1) && (letter(i-2) || i > 2 && r[i-2] == '-' && letter(i-3)) &&
-			letter(i+1) && (letter(i+2) || i+2 < len(r) && r[i+2] == '-' && letter(i+3)) {
-			return len(string(r[:i+1]))
+	is := func(i int, ok func(rune) bool) bool { return i >= 0 && i < len(r) && ok(r[i]) }
+	letter := func(r rune) bool { return unicode.IsLetter(r) || r == '_' }
+	hyphen := func(r rune) bool { return r == '-' }
+	inWord := func(r rune) bool { return isWordRune(r) || strings.ContainsRune("!\"'&.,?", r) }
+	start := 0
+	for i := range r {
+		behind := is(i-2, letter) && is(i-1, letter) || is(i-3, letter) && is(i-2, hyphen) && is(i-1, inWord)
+		before := is(i+1, letter) && (is(i+2, letter) || is(i+2, hyphen) && is(i+3, letter))
+		if r[i] == '-' && i > start && behind && before {
+			out = append(out, string(r[start:i+1]))
+			start = i + 1
 		}
 	}
-	return len(word)
+	return append(out, string(r[start:]))
 }
 
 func (w wrapper) wrap(line string) []string {

@@ -238,6 +238,12 @@ func order(op string, a, b any, depth int) (c int, ordered bool, err error) {
 			return 0, false, u.Use()
 		}
 	}
+	if t, ok := a.(interface{ Tuple() Tuple }); ok {
+		a = t.Tuple()
+	}
+	if t, ok := b.(interface{ Tuple() Tuple }); ok {
+		b = t.Tuple()
+	}
 	if IsNumber(a) && IsNumber(b) {
 		c, ordered = compareNumbers(a, b)
 		return c, ordered, nil

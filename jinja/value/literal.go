@@ -16,16 +16,37 @@ func ParseLiteral(text string) (any, bool) { return parseLiteral(text, false) }
 func ParseLooseLiteral(text string) (any, bool) { return parseLiteral(text, true) }
 
 func parseLiteral(text string, json bool) (any, bool) {
+	text = skipBlankLines(text)
 	if text == "" || text[0] == ' ' || text[0] == '\t' {
-		return nil, false
+		return nil, false // Python takes white space before the first token as a wrong indentation
 	}
 	p := literalParser{s: text, json: json}
 	v, ok := p.top()
 	if !ok {
 		return nil, false
 	}
+	end := p.i
 	p.space(true)
-	return v, p.i == len(p.s)
+	if p.i < len(p.s) {
+		return nil, false
+	}
+	at := strings.LastIndexByte(text[end:], '\n')
+	lastLine := text[end+at+1:]
+	return v, at < 0 || lastLine == "" || strings.Trim(lastLine, " \t") != ""
+}
+
+// skipBlankLines takes lines away that are empty or comments.
+func skipBlankLines(text string) string {
+	for {
+		end := strings.IndexByte(text, '\n')
+		if end < 0 {
+			return text
+		}
+		if line := strings.Trim(text[:end], " \t\f\r"); line != "" && line[0] != '#' {
+			return text
+		}
+		text = text[end+1:]
+	}
 }
 
 type literalParser struct {
