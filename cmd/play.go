@@ -101,6 +101,7 @@ func (o *playOptions) load(ss *session, paths []string) error {
 			mistakes.Add(err)
 			continue
 		}
+		mistakes = append(mistakes, run.Check(pb)...)
 		ss.opts.Playbooks = append(ss.opts.Playbooks, pb)
 	}
 	if err := mistakes.Err(); err != nil {

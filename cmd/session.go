@@ -267,7 +267,7 @@ func ended(result run.Result, err error) error {
 	case result.Interrupted:
 		return statusError(exitInterrupted)
 	case err != nil:
-		return statusError(exitFailed)
+		return statusError(exitError)
 	case len(result.Unreachable) > 0:
 		return statusError(exitUnreachable)
 	case len(result.Failed) > 0 || result.BrokenOff:

@@ -51,6 +51,10 @@ func runCases() []runCase {
 		{name: "fatal", code: 2},
 		{name: "maxfail", code: 2},
 		{name: "meta"},
+		{name: "imported"},
+		{name: "delegvars"},
+		{name: "connection"},
+		{name: "levels", args: []string{"-v"}, verbosity: 1},
 		{name: "nohosts"},
 		{name: "nolog"},
 		{name: "runonce"},
@@ -75,6 +79,7 @@ func TestRunAsAnsible(t *testing.T) {
 	}
 	for _, c := range runCases() {
 		t.Run(strings.Join(append([]string{c.name}, c.args...), " "), func(t *testing.T) {
+			t.Parallel()
 			file := filepath.Join(dir, c.name+".yml")
 			want, wantCode := ansiblePlaybook(t, dir, file, c.args)
 			got, res := hostlerPlay(t, dir, file, c)
@@ -105,7 +110,7 @@ func ansiblePlaybook(t *testing.T, dir, file string, args []string) (string, int
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "ansible-playbook", append([]string{"-i", filepath.Join(dir, "hosts"), file}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"), "ANSIBLE_FORKS=1")
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"), "ANSIBLE_FORKS=1", "ANSIBLE_PIPELINING=1")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

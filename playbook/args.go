@@ -124,6 +124,10 @@ func (ld *load) freeForm(p place, t *Task, m *modules.Module, n *yaml.Node, s st
 	if raw == "" {
 		return true
 	}
+	if document.HasTemplate(t.Action) {
+		ld.fail(p.pos(n), "%s takes no free text, only key=value pairs: which module it is shows only when it runs", t.Action)
+		return false
+	}
 	name := rawParams
 	if m != nil && m.FreeForm() != "" {
 		name = m.FreeForm()

@@ -225,7 +225,7 @@ func TestDynamicIncludes(t *testing.T) {
           loop: [1, 2]
       when: around
 -- more.yml --
-- {name: m, command: "true", listen: topic}
+- {name: m, command: "true"}
 -- importing.yml --
 - import_role: {name: r, tasks_from: other}
 -- roles/r/tasks/other.yml --
@@ -239,21 +239,25 @@ func TestDynamicIncludes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes, _, err := l.LoadTasks(path, p, nil, include.Apply)
+	nodes, _, err := l.LoadTasks(path, p, nil, include.Apply, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := outline(nodes), "m [new] when[around] as applied\n"; got != want {
 		t.Errorf("included %q, want %q", got, want)
 	}
-	again, _, err := l.LoadTasks(path, p, nil, include.Apply)
+	again, _, err := l.LoadTasks(path, p, nil, include.Apply, false)
 	if err != nil || again[0] != nodes[0] {
 		t.Errorf("the second include gave other nodes (%v)", err)
+	}
+	handlers, _, err := l.LoadTasks(path, p, nil, include.Apply, true)
+	if err != nil || handlers[0] == nodes[0] || !handlers[0].(*playbook.Task).Handler || nodes[0].(*playbook.Task).Handler {
+		t.Errorf("included as handlers the tasks are %v (%v)", handlers[0], err)
 	}
 	if _, err := l.FindTasks("mor.yml", include); err == nil || !strings.Contains(err.Error(), "not found") {
 		t.Errorf("error for a missing file is %v", err)
 	}
-	importing, _, err := l.LoadTasks(filepath.Join(filepath.Dir(path), "importing.yml"), p, nil, nil)
+	importing, _, err := l.LoadTasks(filepath.Join(filepath.Dir(path), "importing.yml"), p, nil, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

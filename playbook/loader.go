@@ -53,10 +53,11 @@ type loaded[T any] struct {
 
 // tasksKey tells dynamic includes apart.
 type tasksKey struct {
-	path   string
-	play   *Play
-	role   *Role
-	parent *Keywords
+	path    string
+	play    *Play
+	role    *Role
+	parent  *Keywords
+	handler bool
 }
 
 // file is one YAML file as parsed. Its warnings are reported by each load that reads it.
@@ -130,10 +131,10 @@ func (l *Loader) Load(path string) (pb *Playbook, warnings diag.List, err error)
 	return pb, warnings, nil
 }
 
-// LoadTasks reads a task file for include_tasks at run time, as if it stood where parent is. The same include again
-// gives the same nodes. It leaves the play as it is: see Imported for the roles among them.
-func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords) ([]Node, diag.List, error) {
-	key := tasksKey{path: path, play: play, role: role, parent: parent}
+// LoadTasks reads a task file for include_tasks at run time, as if it stood where parent is, as handlers or as tasks. The
+// same include again gives the same nodes. It leaves the play as it is: see Imported for the roles among them.
+func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords, handler bool) ([]Node, diag.List, error) {
+	key := tasksKey{path: path, play: play, role: role, parent: parent, handler: handler}
 	l.mu.Lock()
 	was, ok := l.tasks[key]
 	l.mu.Unlock()
@@ -142,7 +143,7 @@ func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords
 	}
 	ld := l.start(playDir(play))
 	ld.running = true
-	p := place{play: play, role: role, parent: parent, guard: guarded(parent)}
+	p := place{play: play, role: role, parent: parent, handler: handler, guard: guarded(parent)}
 	now := &loaded[[]Node]{val: ld.taskFile(path, p)}
 	now.list, now.err = ld.end()
 	l.mu.Lock()

@@ -125,11 +125,8 @@ func (ld *load) task(p place, n *yaml.Node, entries []document.Entry) []Node {
 	t := &Task{Pos: p.pos(n), Play: p.play, Role: p.role, File: p.doc.File, Handler: p.handler}
 	p.guard = p.guard || hasWhen(entries)
 	at := onTask
-	switch {
-	case p.handler:
+	if p.handler {
 		at = onHandler
-	case ld.running:
-		at = onTasks // a handler may have included them
 	}
 	var parts taskParts
 	for _, e := range entries {

@@ -249,6 +249,9 @@ func taskName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
 		}
 	}
 	name = strings.TrimSpace(name)
+	if t.BaseAction() == "include_role" {
+		return cmpOr(name, t.Action+" : "+includedRole(ctx, s, t))
+	}
 	if name == "" {
 		name = t.Action
 	}
@@ -256,4 +259,17 @@ func taskName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
 		name = t.Role.Name + " : " + name
 	}
 	return name
+}
+
+// includedRole is the role that include_role names, for its title.
+func includedRole(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
+	for _, key := range []string{"name", "role"} {
+		if v, ok := t.Args.Values.Get(key); ok {
+			if text, err := s.Text(ctx, v); err == nil {
+				return text
+			}
+			return rawText(v)
+		}
+	}
+	return ""
 }

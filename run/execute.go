@@ -50,13 +50,15 @@ func (j *job) attempts(ctx context.Context, s *vars.Scope, k *settings) *result 
 			break
 		}
 	}
-	j.notices(ctx, s, r)
 	return r
 }
 
 // note puts the keywords' part into a result.
 func (j *job) note(r *result, k *settings) {
 	r.noLog = r.noLog || k.noLog
+	if j.w.info.Action != j.w.n.task.Action {
+		r.info = j.w.info
+	}
 	r.ignoreErrors, r.ignoreUnreachable = k.ignoreErrors, k.ignoreUnreachable
 	if k.delegateTo != "" {
 		r.delegated = k.delegateTo
@@ -66,6 +68,9 @@ func (j *job) note(r *result, k *settings) {
 	}
 	if !k.diff {
 		r.diffs = nil
+	}
+	if !r.skipped {
+		r.notify = k.notify
 	}
 }
 
@@ -250,24 +255,25 @@ func (j *job) after(s *vars.Scope, r *result) *vars.Scope {
 }
 
 // notices renders notify.
-func (j *job) notices(ctx context.Context, s *vars.Scope, r *result) {
-	if !r.changed || r.failed || r.unreachable {
-		return
-	}
+func (j *job) notices(ctx context.Context, s *vars.Scope) ([]notice, error) {
+	var out []notice
 	for _, f := range j.w.task.Notify {
 		v, err := s.Render(ctx, f.Value)
+		if isUndefined(err) {
+			err = fmt.Errorf("The field 'notify' has an invalid value, which includes an undefined variable. The error was: %w", err)
+		}
 		if err != nil {
-			*r = *failure("notify: " + message(err))
-			return
+			return nil, atPos(f.Pos, err)
 		}
 		list, ok := v.(*value.List)
 		if !ok {
 			list = value.NewList(v)
 		}
 		for _, item := range list.Items {
-			r.notify = append(r.notify, notice{name: fmt.Sprint(item), pos: f.Pos})
+			out = append(out, notice{name: fmt.Sprint(item), pos: f.Pos})
 		}
 	}
+	return out, nil
 }
 
 // actionRun is what an action may ask of the run.

@@ -36,18 +36,16 @@ func (h *hostVars) layers(r *runner) []vars.Layer {
 		h.inventory = inventoryLayers(r.inv, h.host)
 	}
 	own, included := h.inventory, h.included
-	facts, set := h.facts != nil, h.set != nil
+	set := h.set != nil
 	h.mu.Unlock()
 	r.mu.RUnlock()
 
 	out := make([]vars.Layer, len(own), len(own)+4)
 	copy(out, own)
-	if facts {
-		out = append(out, vars.Layer{Level: vars.Facts, Source: "facts", Lookup: func(_ context.Context, name string) (any, bool, error) {
-			v, ok := h.fact(name, hideFacts)
-			return v, ok, nil
-		}})
-	}
+	out = append(out, vars.Layer{Level: vars.Facts, Source: "facts", Lookup: func(_ context.Context, name string) (any, bool, error) {
+		v, ok := h.fact(name, hideFacts)
+		return v, ok, nil
+	}})
 	if included != nil {
 		out = append(out, vars.Layer{Level: vars.IncludeVars, Source: "include_vars", Vars: included})
 	}
@@ -69,9 +67,12 @@ func (h *hostVars) fact(name string, hidden bool) (any, bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if name == "ansible_facts" {
-		return h.facts, h.facts != nil
+		if h.facts == nil {
+			return value.NewDict(), true
+		}
+		return h.facts, true
 	}
-	if hidden {
+	if hidden || h.facts == nil {
 		return nil, false
 	}
 	if _, ok := h.plain[name]; ok {

@@ -86,11 +86,19 @@ type group struct {
 	label   any
 	hasItem bool
 	data    *value.Dict
+	members map[*hostState]bool // hosts as a set
+}
+
+// groups are the inclusions of one task in the order of the wishes.
+type groups struct {
+	list []*group
+	// like finds those with the same file or role and variables.
+	like map[string][]*group
 }
 
 // includes takes in what the hosts' results ask for, hosts with the same wish together, in the order of the wishes.
 func (b *batch) includes(ctx context.Context, outcomes []*outcome) {
-	var groups []*group
+	gs := groups{like: make(map[string][]*group)}
 	for _, o := range b.inOrder(outcomes) {
 		results := o.items
 		if !o.looped {
@@ -100,11 +108,11 @@ func (b *batch) includes(ctx context.Context, outcomes []*outcome) {
 			if r.inclusion == nil || r.failed || r.skipped {
 				continue
 			}
-			groups = addToGroup(groups, b, o, r)
+			gs.add(b, o, r)
 		}
 	}
 	lists := make(map[*hostState][]node)
-	for i, g := range groups {
+	for i, g := range gs.list {
 		var nodes []node
 		var handlers []*handler
 		err := g.inc.err
@@ -150,8 +158,8 @@ func (b *batch) inOrder(outcomes []*outcome) []*outcome {
 	return out
 }
 
-// addToGroup puts a wish to the others like it. With run_once it is every host's wish.
-func addToGroup(groups []*group, b *batch, o *outcome, r *result) []*group {
+// add puts a wish to the others like it. With run_once it is every host's wish.
+func (gs *groups) add(b *batch, o *outcome, r *result) {
 	hosts := []*hostState{o.h}
 	if o.w.once {
 		hosts = nil
@@ -161,24 +169,38 @@ func addToGroup(groups []*group, b *batch, o *outcome, r *result) []*group {
 			}
 		}
 	}
-	for _, g := range groups {
-		if g.w.task == o.w.task && sameInclusion(g.inc, r.inclusion) && !slices.Contains(g.hosts, hosts[0]) {
-			g.hosts = append(g.hosts, hosts...)
-			return groups
+	if len(hosts) == 0 {
+		return
+	}
+	key := r.inclusion.key()
+	for _, g := range gs.like[key] {
+		if !g.members[hosts[0]] {
+			g.join(hosts)
+			return
 		}
 	}
-	return append(groups, &group{inc: r.inclusion, w: o.w, hosts: hosts, label: r.label, hasItem: r.hasItem, data: r.data})
+	g := &group{inc: r.inclusion, w: o.w, label: r.label, hasItem: r.hasItem, data: r.data, members: make(map[*hostState]bool, len(hosts))}
+	g.join(hosts)
+	gs.list, gs.like[key] = append(gs.list, g), append(gs.like[key], g)
 }
 
-func sameInclusion(a, b *inclusion) bool {
-	if a.file != b.file || (a.role == nil) != (b.role == nil) {
-		return false
+func (g *group) join(hosts []*hostState) {
+	g.hosts = append(g.hosts, hosts...)
+	for _, h := range hosts {
+		g.members[h] = true
 	}
-	if a.role != nil && *a.role != *b.role {
-		return false
+}
+
+// key is equal for inclusions of the same file or role with the same variables.
+func (inc *inclusion) key() string {
+	text, err := value.Repr(plain(inc.vars))
+	if err != nil {
+		text = fmt.Sprintf("%p", inc) // like no other
 	}
-	eq, err := value.Equal(plain(a.vars), plain(b.vars))
-	return eq && err == nil
+	if inc.role != nil {
+		return fmt.Sprintf("%+v %s", *inc.role, text)
+	}
+	return inc.file + "\x00" + text
 }
 
 // plain makes templates comparable by their text.
@@ -215,7 +237,7 @@ func (b *batch) take(ctx context.Context, g *group) ([]node, []*handler, error) 
 		nodes, err := b.takeRole(ctx, g, parent)
 		return nodes, nil, err
 	}
-	list, warnings, err := b.r.o.Loader.LoadTasks(g.inc.file, b.src, t.Role, parent)
+	list, warnings, err := b.r.o.Loader.LoadTasks(g.inc.file, b.src, t.Role, parent, t.Handler)
 	b.r.warnAll(warnings)
 	if err == nil {
 		err = checkNodes(list)
@@ -230,21 +252,39 @@ func (b *batch) take(ctx context.Context, g *group) ([]node, []*handler, error) 
 	}
 	b.r.events.emit(Included{File: absolute(g.inc.file), Hosts: names, Item: g.label, HasItem: g.hasItem})
 	extra := append(slices.Clone(g.w.n.extra), vars.Layer{Level: vars.IncludeParams, Source: "include vars", Vars: g.inc.vars})
-	nodes := compile(list, b.choice(ctx), extra)
+	b.imported(ctx, list, extra)
 	if !t.Handler {
-		return nodes, nil, nil
+		return compile(list, b.choice(ctx), extra), nil, nil
 	}
-	var hs []*handler
-	for i := range nodes {
-		if nodes[i].task != nil {
-			nodes[i].task.Handler = true
-			hs = append(hs, &handler{task: nodes[i].task, node: nodes[i], name: rawText(nodes[i].task.Name.Value)})
+	hs := makeHandlers(ctx, b.play.scope(), list)
+	for _, h := range hs {
+		h.node.extra = extra
+	}
+	return nil, append([]*handler{}, hs...), nil
+}
+
+// imported makes the play know the roles that import_role brought into what was included: their handlers and variables.
+func (b *batch) imported(ctx context.Context, list []playbook.Node, extra []vars.Layer) {
+	for _, role := range playbook.Imported(list) {
+		b.know(ctx, role, extra)
+	}
+}
+
+// know adds a role that came while the play runs.
+func (b *batch) know(ctx context.Context, role *playbook.Role, extra []vars.Layer) {
+	if role.Public && !slices.Contains(b.public, role) {
+		b.play.public = append(b.play.public, role)
+	}
+	known := make(map[*playbook.Task]bool, len(b.handlers))
+	for _, h := range b.handlers {
+		known[h.task] = true
+	}
+	for _, h := range makeHandlers(ctx, b.play.scope(), role.AllHandlers()) {
+		if !known[h.task] {
+			h.node.extra = extra
+			b.play.handlers = append(b.play.handlers, h)
 		}
 	}
-	if hs == nil {
-		hs = []*handler{}
-	}
-	return nil, hs, nil
 }
 
 func (b *batch) takeRole(ctx context.Context, g *group, parent *playbook.Keywords) ([]node, error) {
@@ -261,19 +301,10 @@ func (b *batch) takeRole(ctx context.Context, g *group, parent *playbook.Keyword
 	if err != nil {
 		return nil, err
 	}
-	if role.Public && !slices.Contains(b.public, role) {
-		b.public = append(b.public, role)
-	}
-	known := make(map[*playbook.Task]bool, len(b.handlers))
-	for _, h := range b.handlers {
-		known[h.task] = true
-	}
 	extra := append(slices.Clone(g.w.n.extra), vars.Layer{Level: vars.RoleParams, Source: "include_role vars", Vars: g.inc.vars})
-	for _, h := range makeHandlers(ctx, b.play.scope(), role.AllHandlers()) {
-		if !known[h.task] {
-			h.node.extra = extra
-			b.play.handlers = append(b.play.handlers, h)
-		}
+	b.know(ctx, role, extra)
+	for _, block := range role.Blocks() {
+		b.imported(ctx, block.(*playbook.Block).Body, extra)
 	}
 	return compile(role.Blocks(), b.choice(ctx), extra), nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/internal/document"
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/playbook"
@@ -73,11 +74,42 @@ func (j *job) conditional(ctx context.Context, s *vars.Scope, loopErr error) *re
 	if j.w.info.Include {
 		return j.include(ctx, s)
 	}
+	j, err = j.named(ctx, s)
+	if err != nil {
+		return j.broken(ctx, s, err)
+	}
 	k, err := j.keywords(ctx, s)
 	if err != nil {
 		return j.broken(ctx, s, err)
 	}
-	return j.attempts(ctx, s, k)
+	return j.attempts(ctx, k.scope, k)
+}
+
+// named gives the job with the module that a task's action names on this host when it is a template.
+func (j *job) named(ctx context.Context, s *vars.Scope) (*job, error) {
+	t := *j.w.task
+	if !document.HasTemplate(t.Action) {
+		return j, nil
+	}
+	name, err := s.Text(ctx, &value.Template{Text: t.Action, Pos: t.ActionPos})
+	if err != nil {
+		return j, err
+	}
+	t.Action = name
+	w, info := *j.w, *j.w.info
+	info.Action = name
+	w.task, w.info = &t, &info
+	if a, ok := action(t.BaseAction()); ok && a.Run != nil {
+		w.action = a
+		return &job{b: j.b, w: &w, h: j.h}, nil
+	}
+	for _, n := range []string{name, t.BaseAction()} {
+		if m, ok := j.b.r.o.Modules(n); ok {
+			t.Module = m
+			return &job{b: j.b, w: &w, h: j.h}, nil
+		}
+	}
+	return j, fmt.Errorf("couldn't resolve module/action '%s'. This often indicates a misspelling, missing collection, or incorrect module path.", name)
 }
 
 // all reports whether every condition of a list holds.
@@ -94,6 +126,7 @@ func all(ctx context.Context, s *vars.Scope, conditions []playbook.Field) (bool,
 // broken is the result of a task whose own keywords or arguments fail.
 func (j *job) broken(ctx context.Context, s *vars.Scope, err error) *result {
 	r := failure(message(err))
+	r.broken = true
 	e := evaluator{s: s}
 	r.ignoreErrors = e.truth(ctx, j.w.inherited(func(k *playbook.Keywords) playbook.Field { return k.IgnoreErrors }), false)
 	return j.masked(ctx, s, r)

@@ -25,6 +25,7 @@ type settings struct {
 	retries                                int // attempts in all
 	delay                                  time.Duration
 	args                                   *value.Dict
+	notify                                 []notice
 	scope                                  *vars.Scope // also knows the task's check mode
 }
 
@@ -59,8 +60,16 @@ func (j *job) keywords(ctx context.Context, s *vars.Scope) (*settings, error) {
 		if k.delegate = j.b.r.varsOf(k.delegateTo); k.delegate == nil {
 			k.delegate = j.b.r.strayHost(k.delegateTo)
 		}
+		var err error
+		if s, err = j.delegated(ctx, s, k); err != nil {
+			return nil, err
+		}
+		k.scope = s
 	}
 	var err error
+	if k.notify, err = j.notices(ctx, s); err != nil {
+		return nil, err
+	}
 	if k.env, err = j.environment(ctx, s); err != nil {
 		return nil, err
 	}
@@ -81,6 +90,9 @@ func (j *job) environment(ctx context.Context, s *vars.Scope) (map[string]string
 			continue
 		}
 		v, err := s.Render(ctx, kw.Environment.Value)
+		if isUndefined(err) {
+			err = fmt.Errorf("The field 'environment' has an invalid value, which includes an undefined variable. The error was: %w", err)
+		}
 		if err != nil {
 			return nil, atPos(kw.Environment.Pos, err)
 		}
@@ -177,9 +189,10 @@ func (j *job) arguments(ctx context.Context, s *vars.Scope) (*value.Dict, error)
 	return out, nil
 }
 
-// defaults puts in what module_defaults gives for the module, the innermost block's last.
+// defaults puts in what module_defaults gives for the module: of several for one name the innermost alone counts. A group
+// of modules (group/…) is of a collection, and none of the groups that there are holds a module that is here.
 func (j *job) defaults(ctx context.Context, s *vars.Scope, out *value.Dict) error {
-	for _, kw := range slices.Backward(j.w.chain) {
+	for _, kw := range j.w.chain {
 		if !kw.ModuleDefaults.Set {
 			continue
 		}
@@ -191,13 +204,14 @@ func (j *job) defaults(ctx context.Context, s *vars.Scope, out *value.Dict) erro
 		if !ok {
 			list = value.NewList(v)
 		}
-		for _, item := range list.Items {
+		for _, item := range slices.Backward(list.Items) {
 			d, _ := item.(*value.Dict)
 			for name, args := range d.All() {
 				if text, ok := name.(string); ok && j.isModule(text) {
 					if a, ok := args.(*value.Dict); ok {
 						merge(out, a)
 					}
+					return nil
 				}
 			}
 		}

@@ -100,7 +100,7 @@ func (m *magic) ofTask(name string) (any, bool) {
 	case "ansible_search_path":
 		return texts(searchPath(m.p, m.task)), true
 	case "environment":
-		return value.NewList(), true
+		return environments(m.task), true
 	}
 	role := m.task.Role
 	if role == nil {
@@ -341,4 +341,20 @@ func (a *allVars) Keys(context.Context) ([]any, error) {
 		out[i] = n
 	}
 	return out, nil
+}
+
+// environments is the variable environment: what environment says at each level, as written, the play's first.
+func environments(t *playbook.Task) *value.List {
+	l := value.NewList()
+	for k := &t.Keywords; k != nil; k = k.Level.Parent {
+		if !k.Environment.Set {
+			continue
+		}
+		if many, ok := k.Environment.Value.(*value.List); ok {
+			l.Items = append(slices.Clone(many.Items), l.Items...)
+		} else {
+			l.Items = append([]any{k.Environment.Value}, l.Items...)
+		}
+	}
+	return l
 }

@@ -25,11 +25,11 @@ func (b *batch) metaStep(ctx context.Context, n *node, hosts []*hostState) bool 
 	if len(hosts) == 0 {
 		return false
 	}
-	w := b.work(n)
-	w.begin(ctx, b, hosts[0])
-	b.r.events.emit(TaskStarted{Task: w.info, Hosts: len(hosts)})
 	name := metaName(n.task)
 	for _, h := range hosts {
+		w := b.work(n)
+		w.begin(ctx, b, h)
+		b.r.events.emit(TaskStarted{Task: w.info, Hosts: 1})
 		b.meta(ctx, w, name, h)
 		if !forEach(name) {
 			break
@@ -41,7 +41,7 @@ func (b *batch) metaStep(ctx context.Context, n *node, hosts []*hostState) bool 
 // forEach reports whether a meta task is done for each host; the others concern all and are done, or skipped, once.
 func forEach(name string) bool {
 	switch name {
-	case "noop", "reset_connection", "end_host", "flush_handlers":
+	case "noop", "reset_connection", "end_host", "end_role", "flush_handlers":
 		return true
 	}
 	return false
@@ -49,8 +49,15 @@ func forEach(name string) bool {
 
 // meta does it on one host.
 func (b *batch) meta(ctx context.Context, w *work, name string, h *hostState) {
-	s := b.scope(ctx, w, h.hostVars)
-	holds, err := all(ctx, s, w.task.When)
+	conditions := w.task.When
+	switch name {
+	case "noop", "refresh_inventory", "reset_connection":
+		if len(conditions) > 0 {
+			b.r.warn(name + " task does not support when conditional")
+			conditions = nil
+		}
+	}
+	holds, err := all(ctx, b.scope(ctx, w, h.hostVars), conditions)
 	if err != nil {
 		b.metaFailed(w, h, message(err))
 		return
@@ -58,7 +65,11 @@ func (b *batch) meta(ctx context.Context, w *work, name string, h *hostState) {
 	if !holds {
 		text := name + " conditional evaluated to False" + metaSkipped(name, h.name)
 		b.r.events.emit(MetaDone{Host: h.name, Text: text, Skipped: true})
-		r := &result{skipped: true, data: value.NewDict("changed", false, "skipped", true, "msg", name, "skip_reason", text)}
+		msg := name
+		if name == "end_host" {
+			msg += " conditional evaluated to false" + metaSkipped(name, h.name)
+		}
+		r := &result{skipped: true, data: value.NewDict("skipped", true, "msg", msg, "skip_reason", text)}
 		b.r.events.emit(HostFinished{Outcome: outcomeEvent(h, w, r)})
 		return
 	}
@@ -82,6 +93,8 @@ func metaSkipped(name, host string) string {
 		return ", continuing play"
 	case "end_host":
 		return ", continuing execution for " + host
+	case "end_role":
+		return ", continuing role for " + host
 	}
 	return ""
 }
@@ -116,6 +129,13 @@ func (b *batch) metaDo(ctx context.Context, w *work, name string, h *hostState) 
 		h.end()
 		b.remove(h.name)
 		return "ending play for " + h.name
+	case "end_role":
+		if w.task.Role == nil || w.task.Handler {
+			b.fatalError(w, "end_role stands outside the tasks of a role")
+			return ""
+		}
+		h.endRole(w.task.Role)
+		return "ending role " + w.task.Role.Name + " for " + h.name
 	case "end_batch", "end_play":
 		for _, each := range b.hosts {
 			if !each.unreachable && !each.failed() {

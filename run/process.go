@@ -79,8 +79,10 @@ func (b *batch) succeeded(o *outcome, st *HostStats) {
 		results = []*result{o.res}
 	}
 	for _, r := range results {
-		for _, n := range r.notify {
-			b.notify(o.h, n.name, n.pos)
+		if o.res.changed { // the loop as a whole: an item that changed nothing notifies with the others, as in Ansible
+			for _, n := range r.notify {
+				b.notify(o.h, n.name, n.pos)
+			}
 		}
 		b.alterInventory(o, r)
 		b.keep(o, r)

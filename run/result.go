@@ -15,6 +15,7 @@ type result struct {
 
 	failed, unreachable, skipped, changed bool
 	noItems                               bool
+	broken                                bool // it did not come to the module
 	ignoreErrors, ignoreUnreachable       bool
 	noLog, verbose                        bool
 
@@ -31,6 +32,7 @@ type result struct {
 	addGroup  *actions.NewGroup
 	stats     *actions.Stats
 
+	info               *TaskInfo // of a templated action, nil otherwise
 	delegated, address string
 	label              any
 	hasItem            bool
@@ -56,8 +58,11 @@ func failure(msg string) *result {
 	return &result{failed: true, data: value.NewDict("failed", true, "msg", msg)}
 }
 
-// finish sets the key that every result has.
+// finish sets the key that every result of a module or action has.
 func (r *result) finish() {
+	if r.broken {
+		return
+	}
 	if _, ok := r.data.Get("changed"); !ok {
 		r.data.Set("changed", r.changed)
 	}
@@ -138,6 +143,9 @@ func outcomeEvent(h *hostState, w *work, r *result) Outcome {
 		Result: r.data, Diffs: r.diffs, Verbose: r.verbose, Item: r.label, HasItem: r.hasItem,
 		Start: r.start, Duration: r.duration,
 		Ignored: r.failed && r.ignoreErrors || r.unreachable && r.ignoreUnreachable,
+	}
+	if r.info != nil {
+		o.Task = r.info
 	}
 	if !r.noLog {
 		return o

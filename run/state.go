@@ -129,6 +129,12 @@ func (h *hostState) end() {
 	h.walk.end()
 }
 
+// endRole leaves the role's tasks.
+func (h *hostState) endRole(r *playbook.Role) {
+	h.next = nil
+	h.walk.endRole(r)
+}
+
 // failed reports whether a failure that nothing rescued ended the host's way.
 func (h *hostState) failed() bool { return h.walk.failed }
 

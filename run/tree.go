@@ -219,6 +219,18 @@ func (w *walker) insert(nodes []node) {
 // end stops the walk without a failure.
 func (w *walker) end() { w.frames, w.done = nil, true }
 
+// endRole leaves the block of a role, and with it what stands around the present place in it.
+func (w *walker) endRole(r *playbook.Role) {
+	for i := range slices.Backward(w.frames) {
+		src := w.frames[i].b.src
+		w.frames = w.frames[:i]
+		if src != nil && src.RoleEnd && src.Role == r {
+			break
+		}
+	}
+	w.done = len(w.frames) == 0
+}
+
 // before orders the places of two walkers that each stand on a task just given by advance.
 func (w *walker) before(o *walker) int {
 	for i := range min(len(w.frames), len(o.frames)) {

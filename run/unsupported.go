@@ -2,7 +2,6 @@ package run
 
 import (
 	"github.com/hostlerhq/hostler/internal/diag"
-	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/playbook"
 )
 
@@ -25,33 +24,9 @@ var unsupported = []struct {
 		harmless: func(v any) bool { return v == "never" },
 		hint:     "run with -vvv, or with --step",
 	},
-	{
-		name: "module_defaults", of: func(t *playbook.Task) playbook.Field {
-			return t.Inherited(func(k *playbook.Keywords) playbook.Field { return k.ModuleDefaults })
-		},
-		harmless: noGroups,
-		hint:     "name each module in place of group/…",
-	},
 }
 
 func isZero(v any) bool { return v == nil || v == 0 || v == "0" || v == 0.0 || v == false }
-
-// noGroups reports whether module_defaults names modules only.
-func noGroups(v any) bool {
-	list, ok := v.(*value.List)
-	if !ok {
-		list = value.NewList(v)
-	}
-	for _, item := range list.Items {
-		d, _ := item.(*value.Dict)
-		for _, k := range d.Keys() {
-			if name, ok := k.(string); ok && len(name) > 6 && name[:6] == "group/" {
-				return false
-			}
-		}
-	}
-	return true
-}
 
 // Check finds the keywords of a playbook that a run would not honour. Play returns them as
 // its error before any host is contacted.
@@ -69,6 +44,9 @@ func Check(pb *playbook.Playbook) diag.List {
 func checkNodes(list []playbook.Node) error {
 	c := checker{seen: make(map[diag.Pos]bool)}
 	c.nodes(list)
+	for _, r := range playbook.Imported(list) {
+		c.nodes(r.AllHandlers())
+	}
 	return c.found.Err()
 }
 

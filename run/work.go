@@ -17,6 +17,7 @@ type work struct {
 	action *actions.Action // nil for a module
 	layers []vars.Layer    // the task's own variables and those around it: the same for every host
 	chain  []*playbook.Keywords
+	public int // how many roles include_role had made public when layers were made
 
 	info         *TaskInfo
 	once         bool // one host works for all
@@ -27,7 +28,7 @@ type work struct {
 
 // work gives a task made ready; begin completes it for one pass.
 func (b *batch) work(n *node) *work {
-	if n.work == nil {
+	if n.work == nil || n.work.public != len(b.public) {
 		n.work = b.play.newWork(n)
 	}
 	w := *n.work
@@ -36,7 +37,7 @@ func (b *batch) work(n *node) *work {
 
 func (p *play) newWork(n *node) *work {
 	t := n.task
-	w := &work{task: t, n: n}
+	w := &work{task: t, n: n, public: len(p.public)}
 	if t.Module == nil {
 		w.action, _ = action(t.BaseAction())
 	}
@@ -153,7 +154,8 @@ func (b *batch) scope(ctx context.Context, w *work, h *hostVars) *vars.Scope {
 		layers = append(layers, b.filesOf(ctx, h)...)
 	}
 	m := &magic{r: b.r, p: b.play, b: b, h: h, task: w.task}
-	layers = append(layers, vars.Layer{Level: vars.Magic, Source: "magic", Lookup: m.lookup})
+	layers = append(layers, vars.Layer{Level: vars.CommandLine, Source: "connection", Lookup: m.connection},
+		vars.Layer{Level: vars.Magic, Source: "magic", Lookup: m.lookup})
 	m.scope = b.r.o.Engine.Scope(layers...)
 	return m.scope
 }

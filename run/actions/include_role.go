@@ -17,13 +17,13 @@ type IncludeRole struct {
 	// Another name for name.
 	Role string `arg:"role"`
 	// File of tasks in place of main.
-	TasksFrom string `arg:"tasks_from" default:"main"`
+	TasksFrom string `arg:"tasks_from"`
 	// File of variables in place of main.
-	VarsFrom string `arg:"vars_from" default:"main"`
+	VarsFrom string `arg:"vars_from"`
 	// File of defaults in place of main.
-	DefaultsFrom string `arg:"defaults_from" default:"main"`
+	DefaultsFrom string `arg:"defaults_from"`
 	// File of handlers in place of main.
-	HandlersFrom string `arg:"handlers_from" default:"main"`
+	HandlersFrom string `arg:"handlers_from"`
 	// Whether the role may run on a host that ran it already.
 	AllowDuplicates bool `arg:"allow_duplicates" default:"true"`
 	// Whether its variables are seen by the rest of the play.
