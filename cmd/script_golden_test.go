@@ -101,6 +101,7 @@ func masks() []mask {
 		{regexp.MustCompile(`"(seconds|mtime|atime|ctime)": [0-9.e-]+`), `"$1": NUMBER`},
 		{regexp.MustCompile(`"(owner|group)": "[^"]*"`), `"$1": "NAME"`},
 		{regexp.MustCompile(`"(uid|gid)": \d+`), `"$1": NUMBER`},
+		{regexp.MustCompile(`(\.hostler[-.])[0-9a-f]{8,}`), "${1}RANDOM"},
 		{regexp.MustCompile(`output-\d+`), "output-RANDOM"},
 		{regexp.MustCompile(`(hostler-[a-z]*-?)\d{5,}`), "${1}RANDOM"},
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -57,6 +58,8 @@ func hostOptions(ts *testscript.TestScript, args []string) (practice.Options, []
 			ts.Check(err)
 			path = tools + ":" + path
 			o.Env = append(o.Env, "TOOL_PASSWORD="+args[1]) // "" wants none
+		case args[0] == "-small":
+			o.Shell = smallDisk(ts, ts.MkAbs(args[1]))
 		case args[0] == "-sessions":
 			n, err := strconv.Atoi(args[1])
 			ts.Check(err)
@@ -68,6 +71,33 @@ func hostOptions(ts *testscript.TestScript, args []string) (practice.Options, []
 	}
 	o.Env = append(o.Env, "PATH="+path)
 	return o, args
+}
+
+// smallDisk mounts a disk of 1 MiB at dir, in a namespace of its own, and gives a login shell that lives in there.
+func smallDisk(ts *testscript.TestScript, dir string) (shell string) {
+	ts.Check(os.MkdirAll(dir, 0o700))
+	holder := exec.Command("unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c",
+		`mount -t tmpfs -o size=1m none "$1" && echo ready && exec cat`, "sh", dir)
+	input, err := holder.StdinPipe()
+	ts.Check(err)
+	output, err := holder.StdoutPipe()
+	ts.Check(err)
+	ts.Check(holder.Start())
+	ts.Defer(func() { _ = input.Close(); _ = holder.Wait() })
+	_, err = fmt.Fscanln(output, new(string))
+	ts.Check(err)
+	shell = ts.MkAbs("shell")
+	text := fmt.Sprintf("#!/bin/sh\nexec nsenter -t %d -U -m --preserve-credentials /bin/sh -c 'cd \"$HOME\" && exec /bin/sh \"$@\"' sh \"$@\"\n", holder.Process.Pid)
+	ts.Check(os.WriteFile(shell, []byte(text), 0o700))
+	return shell
+}
+
+// condition answers [namespaces]: whether users may make some.
+func condition(name string) (bool, error) {
+	if name != "namespaces" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return exec.Command("unshare", "--user", "--map-root-user", "--mount", "true").Run() == nil, nil
 }
 
 func down(ts *testscript.TestScript, _ bool, args []string) {

@@ -44,6 +44,7 @@ func notePeak() {
 //	hosts [OPTION...] NAME...
 //	                     start practice hosts and write their inventory to hosts.ini, their keys to known_hosts.
 //	                     -password P lets P log in too, -nosftp leaves the subsystem out, -sessions N bounds sessions,
+//	                     -small DIR mounts a disk of 1 MiB there,
 //	                     -become P puts a sudo and a su into PATH that want the password P, -path DIR puts DIR there
 //	down NAME            stop one host: from now on its port refuses connections
 //	contacts N           N connections were made to the hosts, all together
@@ -64,6 +65,8 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: setUp,
+		// [namespaces]
+		Condition: condition,
 		// While scripts are written one wants to see all that differs.
 		ContinueOnError: os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -344,7 +344,7 @@ func (h *Host) put(ctx context.Context, why, path string, r io.Reader, opts File
 		}
 	}
 	if err := h.opts.Conn.Put(ctx, path, r, opts.PutOptions); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
 	h.actions = append(h.actions, done)
 	h.altered = true

@@ -158,6 +158,9 @@ func octal(perm uint32) modules.FileMode { return modules.FileMode{Text: fmt.Spr
 // copyResult runs a deployment and tells of it as copy and template do.
 func (d *deployment) copyResult(ctx context.Context, h *modules.Host) (CopyResult, error) {
 	o, err := d.run(ctx, h)
+	if err != nil && o.after.at.path == "" { // it failed before anything was known of the destination
+		return CopyResult{Dest: d.dest, Checksum: d.sha1}, err
+	}
 	r := CopyResult{Dest: o.after.at.path, Checksum: d.sha1, PathInfo: pathInfo(o.after.at)}
 	if o.before.at.exists && d.kept(o.before) {
 		r.Msg, r.Src, r.Checksum = "file already exists", d.from, o.after.at.sha1

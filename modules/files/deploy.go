@@ -338,9 +338,14 @@ func (d *deployment) upload(ctx context.Context, h *modules.Host, args []string)
 	opts := modules.FileOptions{PutOptions: transport.PutOptions{Mode: 0o600, HasMode: true, Size: d.size}}
 	why := "upload " + d.from
 	if d.local == "" {
-		return temp, modules.IgnorePlanned(h.WriteFile(ctx, why, temp, d.content, opts))
+		err = h.WriteFile(ctx, why, temp, d.content, opts)
+	} else {
+		err = h.PutLocal(ctx, why, temp, d.local, opts)
 	}
-	return temp, modules.IgnorePlanned(h.PutLocal(ctx, why, temp, d.local, opts))
+	if err = modules.IgnorePlanned(err); err != nil {
+		return temp, fmt.Errorf("upload to %s: %w", t.at.path, err)
+	}
+	return temp, nil
 }
 
 // discard removes an upload that did not get to its place: the change that should have moved it failed, or was not needed any
