@@ -71,7 +71,14 @@ func TestConfigAgainstSSH(t *testing.T) {
 		host string
 		args []string
 	}{
-		{host: "web1"}, {host: "web2"}, {host: "web3"}, {host: "web9"}, {host: "db1"}, {host: "db2"}, {host: "inc1"}, {host: "other"},
+		{host: "web1"},
+		{host: "web2"},
+		{host: "web3"},
+		{host: "web9"},
+		{host: "db1"},
+		{host: "db2"},
+		{host: "inc1"},
+		{host: "other"},
 		{"web1", []string{"-o", "Port=9", "-oUser=me", "-J", "none", "-i", config}},
 		{"db1", []string{"-p", "77", "-l", "root", "-o", "StrictHostKeyChecking no"}},
 		{"db3", []string{"-lroot", "-4", "-q", "-tt", "-o", "ControlPersist=60s"}},
@@ -137,8 +144,8 @@ func TestArgsRefused(t *testing.T) {
 		"-Z": "-Z", "-o Fancy=1": "Fancy", "-o": "missing", "-G": "no meaning", "host": "want an option", "-o Port": "missing", "-o Host=x": "belongs into a file",
 	} {
 		_, err := parseSSHArgs(strings.Fields(arg))
-		if strings.HasPrefix(arg, "-o ") {
-			_, err = parseSSHArgs([]string{"-o", strings.TrimPrefix(arg, "-o ")})
+		if option, ok := strings.CutPrefix(arg, "-o "); ok {
+			_, err = parseSSHArgs([]string{"-o", option})
 		}
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want an error with %q", arg, err, says)

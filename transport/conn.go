@@ -1,6 +1,15 @@
 // Package transport reaches one host: it runs commands there and moves files.
 // Its main type is Conn; a Pool opens Conns over SSH or on this machine, for a
 // user or, through sudo, su or doas, for another. It knows nothing of playbooks.
+//
+// It reads ssh_config with a parser of its own: kevinburke/ssh_config gives up a whole file for one
+// "Match exec" and knows no Match, tokens or canonical order, which decide where a host is reached. ssh -G is
+// the judge of ours in the tests.
+//
+// Files move through exec sessions alone, so they need no SFTP subsystem, work the same under sudo and clean up
+// after a cut by themselves. That costs nothing: x/crypto and OpenSSH give every channel the same 2 MiB window.
+// 256 MiB took as long through exec as over SFTP with concurrent writes: 1.5 s up and 1.2 s down, and 3.1 to 3.5 s
+// with 20 ms of round trip (OpenSSH 9.2; BenchmarkBulk in integration/transport).
 package transport
 
 import (

@@ -228,7 +228,7 @@ func (p *Pool) handshake(ctx context.Context, s *sshSettings, raw net.Conn, auth
 		err = net.ErrClosed
 	}
 	if err != nil {
-		return nil, handshakeError(ctx, timed, s, wire, check, auth, loggingIn, err)
+		return nil, handshakeError(ctx, timed, s, wire, auth, loggingIn, err)
 	}
 	l := newSSHLink(conn, wire)
 	l.release = release
@@ -252,7 +252,7 @@ func safeAlgorithms() ssh.Config {
 }
 
 // handshakeError says at which step a connection failed, and why.
-func handshakeError(ctx, timed context.Context, s *sshSettings, wire *watchedConn, check *hostKeyCheck, auth *authenticator, loggingIn bool, err error) error {
+func handshakeError(ctx, timed context.Context, s *sshSettings, wire *watchedConn, auth *authenticator, loggingIn bool, err error) error {
 	op := "handshake"
 	if loggingIn {
 		op = "authenticate"

@@ -164,7 +164,9 @@ func (s *Server) start(t testing.TB, opts SSHDOptions) {
 	t.Cleanup(func() {
 		s.settle()
 		_ = s.cmd.Process.Kill()
-		<-ended
+		if err := <-ended; err == nil {
+			t.Error("sshd ended by itself")
+		}
 		if t.Failed() {
 			t.Logf("sshd on %s said:\n%s", s.Addr(), s.Log())
 		}
