@@ -33,8 +33,11 @@ func newEngine(s Streams, ring *vault.Keyring, hosts func(patterns []string) ([]
 			return v, v != ""
 		},
 	})
-	return &vars.Engine{Env: env, Unseal: unseal(ring)}, lookups
+	return &vars.Engine{Env: env, Unseal: unseal(ring), MergeHashes: mergeHashes(s)}, lookups
 }
+
+// mergeHashes reports hash_behaviour=merge.
+func mergeHashes(s Streams) bool { return setting(s, "HASH_BEHAVIOUR") == "merge" }
 
 // hostNames gives the lookup inventory_hostnames its hosts; inv is the inventory once it is loaded. As in Ansible
 // a pattern that cannot be read stands for no host.
@@ -102,6 +105,7 @@ func (f *inventoryFlags) load(ctx context.Context, s Streams, ring *vault.Keyrin
 			return localexec.Output(ctx, localexec.Program{Path: abs, Args: args})
 		},
 		AnyUnparsedFatal: true,
+		MergeHashes:      mergeHashes(s),
 		PlaybookDir:      playbookDir,
 		ExtraVars:        extra,
 	})

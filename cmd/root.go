@@ -45,6 +45,8 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 		newPlay(s, in),
 		newRun(s, in),
 		newInventory(s),
+		newTemplate(s),
+		newVars(s),
 		newVault(s),
 		newDoc(s),
 		newTrust(s, in),

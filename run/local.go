@@ -168,7 +168,7 @@ func (l *local) Render(ctx context.Context, path string, o modules.RenderOptions
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	extra, err := l.templateVars(path)
+	extra, err := TemplateVars(path, l.r.o.Managed)
 	if err != nil {
 		return nil, err
 	}
@@ -201,8 +201,9 @@ func (l *local) Render(ctx context.Context, path string, o modules.RenderOptions
 	return []byte(out), err
 }
 
-// templateVars are the variables that templates have besides the task's.
-func (l *local) templateVars(path string) (*value.Dict, error) {
+// TemplateVars are the variables that a template file has besides the task's. Managed is the text of ansible_managed,
+// "Ansible managed" when empty; {host}, {uid}, {file} and strftime's letters in it are replaced.
+func TemplateVars(path, managed string) (*value.Dict, error) {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("template %s: %w", path, err)
@@ -219,7 +220,7 @@ func (l *local) templateVars(path string) (*value.Dict, error) {
 	}
 	d.Set("template_mtime", st.ModTime().Format("2006-01-02 15:04:05.000000"))
 	d.Set("template_uid", ownerOf(st))
-	managed := cmpOr(l.r.o.Managed, "Ansible managed")
+	managed = cmpOr(managed, "Ansible managed")
 	managed = strings.NewReplacer("{host}", host, "{uid}", ownerOf(st), "{file}", path).Replace(managed)
 	d.Set("ansible_managed", strftime(managed, st.ModTime()))
 	return d, nil

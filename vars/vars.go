@@ -42,6 +42,20 @@ const (
 	Magic // inventory_hostname, groups, item …: nothing overrides them
 )
 
+// String says what a level is, in the words of Ansible's manual.
+func (l Level) String() string {
+	names := []string{
+		"", "command line values", "role defaults", "inventory group vars", "inventory group_vars/all", "playbook group_vars/all",
+		"inventory group_vars", "playbook group_vars", "inventory host vars", "inventory host_vars", "playbook host_vars", "facts",
+		"play vars", "play vars_prompt", "play vars_files", "role vars", "block vars", "task vars", "include_vars",
+		"set_fact and registered results", "role params", "include params", "extra vars", "magic",
+	}
+	if l < 0 || int(l) >= len(names) {
+		return "unknown"
+	}
+	return names[l]
+}
+
 // Layer is one set of variables at one level. Its Dict must not change while a
 // Scope uses it.
 type Layer struct {
