@@ -33,7 +33,7 @@ func (j *job) connect(ctx context.Context, s *vars.Scope, k *settings) (transpor
 		return nil, "", err
 	}
 	address := ""
-	if h != j.h.hostVars {
+	if h != j.h.hostVars && !h.host.Implicit {
 		address = c.text(ctx, "ansible_host")
 	}
 	conn, err := j.b.r.o.Pool.Open(ctx, e, b)
