@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -65,11 +66,16 @@ func (e *Error) Error() string {
 		b.WriteString(": ")
 	}
 	b.WriteString(e.Err.Error())
-	for _, s := range e.Chain {
-		b.WriteString(" (in ")
-		b.WriteString(s.What)
-		b.WriteString(" at ")
-		b.WriteString(s.Pos.String())
+	for i := 0; i < len(e.Chain); {
+		s := e.Chain[i]
+		first := i
+		for i < len(e.Chain) && e.Chain[i] == s {
+			i++
+		}
+		fmt.Fprintf(&b, " (in %s at %s", s.What, s.Pos)
+		if times := i - first; times > 1 { // a recursion
+			fmt.Fprintf(&b, ", %d times", times)
+		}
 		b.WriteByte(')')
 	}
 	return b.String()

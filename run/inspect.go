@@ -29,5 +29,5 @@ func noSuchHost(o Options, host string) error {
 	if near := diag.Near(host, names); near != "" {
 		return diag.List{e.WithHint("did you mean %q?", near)}
 	}
-	return diag.List{e.WithHint("hostler inventory --list shows all %d hosts", len(names))}
+	return diag.List{e.WithHint("hostler inventory --list shows all hosts")}
 }
