@@ -26,6 +26,16 @@ func (e entry) named(more ...string) entry {
 	return e
 }
 
+// each gives the entry's names, short ones and those with a collection's name before them.
+func (e entry) each(collections []string, use func(name string)) {
+	for _, name := range e.names {
+		use(name)
+		for _, c := range collections {
+			use(c + name)
+		}
+	}
+}
+
 // Options are what filters, tests and lookups may have of the controller; the zero value serves a template that
 // has no inventory around it.
 type Options struct {
@@ -42,22 +52,28 @@ type Options struct {
 }
 
 // Register adds Ansible's filters, tests and lookups to an Env, under their short and their fully qualified
-// names (ansible.builtin.x). The Lookups are for with_X.
+// names (ansible.builtin.x, ansible.utils.ipaddr, community.general.json_query). The Lookups are for with_X.
 func Register(env *jinja.Env, o Options) *Lookups {
-	for _, table := range [][]entry{plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters(), yamlFilters(), randomFilters(), timeFilters(), urlFilters(), fileFilters(), vaultFilters()} {
-		for _, e := range table {
-			for _, name := range e.names {
-				env.AddFilter(name, e.params, e.fn, e.opts...)
-				env.AddFilter("ansible.builtin."+name, e.params, e.fn, e.opts...)
+	for _, set := range []struct {
+		collections []string
+		tables      [][]entry
+	}{
+		{[]string{"ansible.builtin.", "ansible.legacy."}, [][]entry{
+			plainFilters(), textFilters(), regexFilters(), setFilters(), dictFilters(), encodeFilters(), pathFilters(), yamlFilters(),
+			randomFilters(), timeFilters(), urlFilters(), fileFilters(), vaultFilters(),
+		}},
+		{[]string{"ansible.utils.", "ansible.netcommon."}, [][]entry{ipFilters()}},
+		{[]string{"community.general."}, [][]entry{communityFilters()}},
+	} {
+		for _, table := range set.tables {
+			for _, e := range table {
+				e.each(set.collections, func(name string) { env.AddFilter(name, e.params, e.fn, e.opts...) })
 			}
 		}
 	}
 	for _, table := range [][]entry{resultTests(), valueTests(), fileTests(), urlTests(), vaultTests()} {
 		for _, e := range table {
-			for _, name := range e.names {
-				env.AddTest(name, e.params, e.fn, e.opts...)
-				env.AddTest("ansible.builtin."+name, e.params, e.fn, e.opts...)
-			}
+			e.each([]string{"ansible.builtin.", "ansible.legacy."}, func(name string) { env.AddTest(name, e.params, e.fn, e.opts...) })
 		}
 	}
 	l := &Lookups{o: o, env: env, table: lookupTable()}
