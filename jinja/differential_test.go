@@ -182,15 +182,21 @@ func caseVars(t *testing.T) any {
 	return scope
 }
 
-// askPython gives Python's answers in order. One that takes longer than a few seconds, in code of C that no
-// alarm interrupts, costs that Python its life; the next one goes on behind it.
-func askPython(t *testing.T, list []question) []answerOf {
+// installPython sees to it that there is Jinja2 for Python.
+func installPython(t *testing.T) {
 	t.Helper()
 	if err := exec.Command(python, "-c", "import jinja2").Run(); err != nil {
 		if out, err := exec.Command("apt-get", "install", "-y", "python3-jinja2").CombinedOutput(); err != nil {
 			t.Fatalf("install python3-jinja2: %v\n%s", err, out)
 		}
 	}
+}
+
+// askPython gives Python's answers in order. One that takes longer than a few seconds, in code of C that no
+// alarm interrupts, costs that Python its life; the next one goes on behind it.
+func askPython(t *testing.T, list []question) []answerOf {
+	t.Helper()
+	installPython(t)
 	var answers []answerOf
 	for len(answers) < len(list) {
 		before := len(answers)

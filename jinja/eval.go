@@ -16,7 +16,7 @@ func (x *nameExpr) eval(f *frame) (any, error) {
 			return v, nil
 		}
 	}
-	v, missing, err := f.lookup(x.id, x.name)
+	v, missing, err := f.lookup(x.id, x.name, x.pos)
 	if err != nil {
 		return nil, f.fail(x.pos, err)
 	}

@@ -18,7 +18,7 @@ type inheritance struct {
 	parent *Template
 }
 
-// stopScope is the end of a chain of scopes.
+// emptyScope is the end of a chain of scopes.
 type emptyScope struct{}
 
 func (emptyScope) Lookup(context.Context, string) (any, bool, error) { return nil, false, nil }
@@ -143,7 +143,7 @@ func (r *blockRef) attr(_ *runtime, name string) (any, bool, error) {
 	if name != "super" {
 		return nil, false, nil
 	}
-	return r.f.super(r.name, r.level+1), true, nil
+	return r.f.super(r.name, r.level+1, 0), true, nil
 }
 
 // TypeName implements value.Custom.
@@ -156,9 +156,9 @@ func (r *blockRef) Repr() (string, error) { return "<BlockReference " + quote(r.
 func (r *blockRef) Truth() (bool, error) { return true, nil }
 
 // super gives the version of a block at a level, or an undefined value.
-func (f *frame) super(name string, level int) any {
+func (f *frame) super(name string, level, pos int) any {
 	if level >= len(f.space.inner.blocks[name]) {
-		return f.undefined(0, "super", "there is no parent block called "+quote(name)+".", nil, "")
+		return f.undefined(pos, "super", "there is no parent block called "+quote(name)+".", nil, "")
 	}
 	return &blockRef{f: f, name: name, level: level}
 }
@@ -182,8 +182,8 @@ func (s *selfRef) Repr() (string, error) { return "<TemplateReference>", nil }
 // Truth implements value.Custom.
 func (s *selfRef) Truth() (bool, error) { return true, nil }
 
-// special gives the names that the engine itself defines: self and super.
-func (f *frame) builtin(name string) (any, bool) {
+// builtin gives the names that the engine itself defines: self and super.
+func (f *frame) builtin(name string, pos int) (any, bool) {
 	sp := f.space
 	if sp.inner == nil {
 		return nil, false
@@ -192,7 +192,7 @@ func (f *frame) builtin(name string) (any, bool) {
 	case name == "self":
 		return &selfRef{f}, true
 	case name == "super" && sp.block != nil:
-		return f.super(sp.block.name, sp.level+1), true
+		return f.super(sp.block.name, sp.level+1, pos), true
 	}
 	return nil, false
 }
@@ -331,7 +331,7 @@ func (m *module) attr(_ *runtime, name string) (any, bool, error) {
 	return m.f.slots[slot], true, nil
 }
 
-// Names gives what the module exports.
+// names gives what the module exports.
 func (m *module) names() []string {
 	var out []string
 	for name := range maps.Keys(m.f.space.code.root.names) {

@@ -4,34 +4,124 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
 )
 
-// TestLimits holds hostile templates to an error, soon and without eating memory.
+// TestLimits holds hostile templates to an error of the right kind, soon and without eating memory.
 func TestLimits(t *testing.T) {
-	e := jinja.New(jinja.Options{})
-	for _, text := range []string{
-		`{{ 'x' * 10**9 }}`, `{{ 10**(10**10) }}`, `{{ range(10**9) }}`, `{{ [0] * 10**9 }}`,
-		`{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}`,
-		`{% set l = [] %}{% do l.append(l) %}{{ l | tojson }}`,
-		`{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}`,
-		`{{ "%999999999d" % 1 }}`, `{{ "{:999999999}".format(1) }}`, `{{ "a".ljust(10**9) }}`,
-		`{% for a in range(99999) %}{{ "x" * 1000 }}{% endfor %}`,
-		`{{ 1 / 0 }}`, `{{ "a".__class__ }}`, `{{ lipsum(n=10**8) }}`,
-		`{{ ` + strings.Repeat("(", 5000) + `1` + strings.Repeat(")", 5000) + ` }}`,
+	e := jinja.New(jinja.Options{MaxSteps: 200_000})
+	for _, c := range []struct {
+		kind value.Kind
+		text string
+	}{
+		{value.LimitError, `{{ 'x' * 10**9 }}`},
+		{value.LimitError, `{{ 10**(10**10) }}`},
+		{value.OverflowError, `{{ range(10**9) }}`},
+		{value.LimitError, `{{ [0] * 10**9 }}`},
+		{value.LimitError, `{{ (0,) * 10**9 }}`},
+		{value.RecursionError, `{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}`},
+		{value.RecursionError, `{% macro f() %}{% call g() %}{% endcall %}{% endmacro %}{% macro g() %}{{ f() }}{{ caller() }}{% endmacro %}{{ f() }}`},
+		{value.RecursionError, `{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}`},
+		{value.RecursionError, `{% block a %}{{ self.a() }}{% endblock %}`},
+		{value.ValueError, `{% set l = [] %}{% do l.append(l) %}{{ l | tojson }}`},
+		{value.LimitError, `{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}`},
+		{value.LimitError, `{% set l = [1] %}{% for a in l %}{% do l.append(a) %}{% endfor %}`},
+		{value.LimitError, `{% set l = [1] %}{% for a in l if l.append(a) %}{% endfor %}`},
+		{value.LimitError, `{% set ns = namespace(s="xxxxxxxx") %}{% for a in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}`},
+		{value.LimitError, `{% set ns = namespace(s="xxxxxxxx") %}{% for a in range(99) %}{% set ns.s = ns.s.replace("x", "xx") %}{% endfor %}`},
+		{value.LimitError, `{% set ns = namespace(n=2) %}{% for a in range(99) %}{% set ns.n = ns.n * ns.n %}{% endfor %}`},
+		{value.LimitError, `{{ "%999999999d" % 1 }}`},
+		{value.LimitError, `{{ "{:999999999}".format(1) }}`},
+		{value.LimitError, `{{ "a".ljust(10**9) }}`},
+		{value.LimitError, `{% for a in range(99999) %}{{ "x" * 1000 }}{% endfor %}`},
+		{value.LimitError, `{% set x %}{% for a in range(99999) %}{{ "x" * 1000 }}{% endfor %}{% endset %}`},
+		{value.ZeroDivisionError, `{{ 1 / 0 }}`},
+		{value.LimitError, `{{ lipsum(n=10**8) }}`},
+		{"", `{{ "a".__class__ }}`},
+		{"", `{{ ` + strings.Repeat("(", 5000) + `1` + strings.Repeat(")", 5000) + ` }}`},
+		{"", strings.Repeat("{% if 1 %}", 5000)},
+		{"", `{{ ` + strings.Repeat("not ", 5000) + `1 }}`},
+		{"", `{{ ` + strings.Repeat("[", 5000) + ` }}`},
 	} {
-		tpl, err := e.Template("t", text)
+		tpl, err := e.Template("t", c.text)
 		if err == nil {
 			_, err = tpl.Render(t.Context(), vars{})
 		}
 		if err == nil {
-			t.Errorf("%.60s: no error", text)
+			t.Errorf("%.60s: no error", c.text)
+			continue
+		}
+		if ve, ok := errors.AsType[*value.Error](err); c.kind != "" && (!ok || ve.Kind != c.kind) {
+			t.Errorf("%.60s: %.200s, want a %s", c.text, err.Error(), c.kind)
 		}
 	}
+}
+
+// TestCancel ends a rendering from outside.
+func TestCancel(t *testing.T) {
+	for _, text := range []string{
+		`{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}`,
+		`{% macro f() %}{% endmacro %}{{ f() }}`,
+		`{{ range(1000) | map("string") | list }}`,
+	} {
+		tpl, err := jinja.New(jinja.Options{}).Template("t", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := tpl.Render(ctx, vars{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestConcurrent renders one template many times at once; run it with -race.
+func TestConcurrent(t *testing.T) {
+	text, err := os.ReadFile("testdata/domain.xml.j2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := os.ReadFile("testdata/cases.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := value.DecodeJSON(string(cases))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, _ := doc.(*value.Dict).Get("vars")
+	e := jinja.New(jinja.Options{Loader: files{"x": `{% macro m(a) %}{{ a }}{% endmacro %}{{ host }}`}})
+	source := string(text) + `{% include "x" %}{% import "x" as x with context %}{{ x.m(1) }}{{ users | map(attribute="name") | map("upper") | join }}`
+	render := func() (string, error) {
+		tpl, err := e.Template("t", source)
+		if err != nil {
+			return "", err
+		}
+		return tpl.Render(t.Context(), vars{scope.(*value.Dict)})
+	}
+	want, err := render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				if got, err := render(); err != nil || got != want {
+					t.Errorf("got %q, %v", got, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 // TestUndefinedSaysWhere looks at the error of a name missing in a loop of a template.
@@ -89,13 +179,21 @@ func FuzzTemplate(f *testing.F) {
 	for _, s := range []string{"{{ a.b[1:2] | default(3) }}", "{% for a in [1] if a %}{{ loop.index }}{% else %}{% endfor %}", "{% macro m(a, b=1) %}{{ caller() }}{% endmacro %}{% call m(1) %}{% endcall %}", "{% raw %}{{{% endraw %}", `{{ "%s" % (1,) ~ '{:>5}'.format(2) }}`} {
 		f.Add(s)
 	}
-	e := jinja.New(jinja.Options{MaxOutput: 1 << 20, MaxSteps: 10000})
+	for _, c := range templateCases(f) {
+		f.Add(c.Files["main"])
+	}
+	e := jinja.New(jinja.Options{MaxOutput: 1 << 20, MaxSteps: 10000, MaxDepth: 20, Loader: files{"x": "{{ a }}"}})
+	trim := jinja.New(jinja.Options{MaxOutput: 1 << 20, MaxSteps: 10000, TrimBlocks: true, LstripBlocks: true, LineStatementPrefix: "#", LineCommentPrefix: "##", Literals: true})
 	f.Fuzz(func(t *testing.T, text string) {
+		scope := vars{value.NewDict("a", value.NewList(1, "x", 2.5), "d", value.NewDict("k", nil))}
 		if tpl, err := e.Template("f", text); err == nil {
-			tpl.Render(t.Context(), vars{})
+			tpl.Render(t.Context(), scope)
+		}
+		if tpl, err := trim.Template("f", text); err == nil {
+			tpl.Native(t.Context(), scope)
 		}
 		if x, err := e.Expression("f", text); err == nil {
-			x.Value(t.Context(), vars{})
+			x.Value(t.Context(), scope)
 		}
 	})
 }

@@ -402,10 +402,9 @@ func (p *parser) subscribed() (expr, error) {
 }
 
 func (p *parser) call(x expr) (expr, error) {
-	pos := p.cur().pos
 	p.code.noteCall(x)
 	args, err := p.arguments()
-	return &callExpr{pos: pos, fn: x, args: args, block: p.block}, err
+	return &callExpr{pos: x.at(), fn: x, args: args, block: p.block}, err
 }
 
 func (p *parser) arguments() (arguments, error) {

@@ -94,7 +94,7 @@ func newSpace(c *code, at origin, s Scope) *namespaceOf {
 }
 
 // lookup reads a name that no slot holds; missing is true when there is none.
-func (f *frame) lookup(id int, name string) (v any, missing bool, err error) {
+func (f *frame) lookup(id int, name string, pos int) (v any, missing bool, err error) {
 	sp := f.space
 	if v := sp.cache[id]; v != unset {
 		return v, false, nil
@@ -110,7 +110,7 @@ func (f *frame) lookup(id int, name string) (v any, missing bool, err error) {
 			return v, false, nil
 		}
 	}
-	if v, ok := f.builtin(name); ok {
+	if v, ok := f.builtin(name, pos); ok {
 		return v, false, nil
 	}
 	if v, ok := f.rt.env.globals[name]; ok {

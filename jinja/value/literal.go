@@ -4,7 +4,10 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/runenames"
 )
 
 // ParseLiteral is Python's ast.literal_eval: numbers, strings, bytes, tuples, lists, dicts, True, False and
@@ -425,10 +428,31 @@ func escapeAt(s string, bytes bool) (n int, out string, err error) {
 	case c == 'U' && !bytes:
 		return hexEscape(s, 8, "\\UXXXXXXXX", false)
 	case c == 'N' && !bytes:
-		return 0, "", Errorf(ValueError, "unicode names (\\N) are not supported")
+		return namedEscape(s)
 	}
 	_, size := utf8.DecodeRuneInString(s)
 	return size, "\\" + s[:size], nil
+}
+
+// namedEscape reads N{EURO SIGN}.
+func namedEscape(s string) (int, string, error) {
+	end := strings.IndexByte(s, '}')
+	if end < 2 || s[1] != '{' {
+		return 0, "", Errorf(ValueError, "malformed \\N character escape")
+	}
+	name := strings.ToUpper(s[2:end])
+	if code, ok := strings.CutPrefix(name, "CJK UNIFIED IDEOGRAPH-"); ok {
+		if v, err := strconv.ParseUint(code, 16, 32); err == nil && unicode.Is(unicode.Unified_Ideograph, rune(v)) {
+			return end + 1, string(rune(v)), nil
+		}
+	}
+	// The table goes from characters to names; going through all takes some 50 ms, once for a template.
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if n := runenames.Name(r); n == name && n[0] != '<' {
+			return end + 1, string(r), nil
+		}
+	}
+	return 0, "", Errorf(ValueError, "unknown Unicode character name")
 }
 
 func hexEscape(s string, digits int, form string, bytes bool) (int, string, error) {
