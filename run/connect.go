@@ -121,6 +121,7 @@ func (c *connector) endpoint(ctx context.Context) (transport.Endpoint, error) {
 	}
 	e := transport.Endpoint{Name: c.h.name, Kind: kind}
 	if kind == "local" {
+		e.Dir = c.j.b.play.dir // as in Ansible, relative paths lie beside the playbook
 		return e, c.err
 	}
 	e.Host = cmpOr(c.text(ctx, "ansible_host", "ansible_ssh_host"), c.h.name)

@@ -122,6 +122,8 @@ type Endpoint struct {
 	Name string
 	// Kind is "ssh" or "local".
 	Kind string
+	// Dir is where commands start on a "local" one; "" is this process's own folder.
+	Dir string
 	// Host is what to connect to: a name, an address or an alias of ssh_config.
 	Host string
 	// Port 0 and User "" leave it to ssh_config, then to 22 and the local user.

@@ -14,6 +14,7 @@ import (
 
 // localLink starts programs on this machine, each in a session (setsid) of its own.
 type localLink struct {
+	dir  string // where programs start, "" is this process's folder
 	gone chan struct{}
 	once sync.Once
 
@@ -35,7 +36,7 @@ func (l *localLink) start(ctx context.Context, req startRequest) (session, error
 	}
 	// The program must outlive the context of the command that happened to start it: a worker serves others too.
 	cmd := exec.Command("/bin/sh", "-c", req.line)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Dir, cmd.SysProcAttr = l.dir, &syscall.SysProcAttr{Setsid: true}
 	s := &localSession{link: l, cmd: cmd, ended: make(chan struct{})}
 	if err := s.open(req.tty); err != nil {
 		return nil, fmt.Errorf("start a shell on this machine: %w", err)

@@ -188,7 +188,9 @@ func (p *Pool) attempt(ctx context.Context, entry *poolEntry, e Endpoint) {
 func (p *Pool) openMachine(ctx context.Context, e Endpoint) (*machine, error) {
 	opts := machineOptions{name: e.Name, tempDir: p.spillDir, log: func(event string) { p.log(e.Name, event) }}
 	if e.Kind == "local" {
-		return newMachine(newLocalLink(), opts), nil
+		l := newLocalLink()
+		l.dir = e.Dir
+		return newMachine(l, opts), nil
 	}
 	if e.Kind != "ssh" && e.Kind != "" {
 		return nil, &UnreachableError{Host: e.Name, Op: "connect", Err: fmt.Errorf("unknown kind of connection %q: want ssh or local", e.Kind)}
@@ -298,7 +300,7 @@ func (p *Pool) log(host, event string) {
 // identity is equal for endpoints that may share a connection.
 func (e Endpoint) identity() string {
 	return fmt.Sprintf("%q", []string{
-		e.Kind, e.Host, fmt.Sprint(e.Port), e.User, e.Password.Reveal(),
+		e.Kind, e.Dir, e.Host, fmt.Sprint(e.Port), e.User, e.Password.Reveal(),
 		strings.Join(e.KeyFiles, "\x00"), strings.Join(e.Args, "\x00"), e.HostKeys, strings.Join(e.KnownHosts, "\x00"),
 		e.ConnectTimeout.String(), fmt.Sprint(e.Retries),
 	})

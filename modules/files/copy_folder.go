@@ -129,7 +129,7 @@ func copyFolder(ctx context.Context, h *modules.Host, a CopyArgs, found string) 
 		return CopyResult{}, err
 	}
 	var uploads []string
-	result, err := deployTree(ctx, h, a, found, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
+	result, err := deployTree(ctx, h, a, entry{rel: found, dir: true}, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
 		return a.streams(ctx, h, n, files, &uploads)
 	})
 	if modules.IgnorePlanned(err) != nil {
@@ -172,25 +172,25 @@ func walkLocal(l modules.Local, dir, rel string) ([]entry, error) {
 	return entries, nil
 }
 
-// deployTree makes folders and files below dest. Bring gives the actions that bring files' contents.
-func deployTree(ctx context.Context, h *modules.Host, a CopyArgs, src, dest string, entries []entry,
+// deployTree makes folders and files below dest; src is the folder that they come from. Bring gives the actions that bring files' contents.
+func deployTree(ctx context.Context, h *modules.Host, a CopyArgs, src entry, dest string, entries []entry,
 	bring func(treeNow, []entry) ([]modules.Action, error),
 ) (CopyResult, error) {
 	switch {
 	case a.Validate != "":
-		return CopyResult{}, fmt.Errorf("validate is not supported where src is a folder: %s", src)
+		return CopyResult{}, fmt.Errorf("validate is not supported where src is a folder: %s", src.rel)
 	case a.Checksum != "":
-		return CopyResult{}, fmt.Errorf("checksum is not supported where src is a folder: %s", src)
+		return CopyResult{}, fmt.Errorf("checksum is not supported where src is a folder: %s", src.rel)
 	}
 	n, err := lookTree(ctx, h, a, dest, entries)
 	if err != nil {
 		return CopyResult{}, err
 	}
-	result := CopyResult{Dest: n.root + "/", Src: src}
+	result := CopyResult{Dest: n.root + "/", Src: src.rel}
 	if n.at.exists && n.at.kind() != typeDir {
-		return result, fmt.Errorf("cannot copy the folder %s over %s, which is a %s", src, n.root, n.at.state())
+		return result, fmt.Errorf("cannot copy the folder %s over %s, which is a %s", src.rel, n.root, n.at.state())
 	}
-	actions, differing, err := a.planEntries(n, entries)
+	actions, differing, err := a.planEntries(n, src, entries)
 	if err != nil {
 		return result, err
 	}
@@ -227,7 +227,7 @@ func (a CopyArgs) verify(ctx context.Context, h *modules.Host, dest string, entr
 }
 
 // planEntries makes missing folders, sets attributes of what is there, and picks the files whose content differs.
-func (a CopyArgs) planEntries(n treeNow, entries []entry) (actions []modules.Action, differing []entry, err error) {
+func (a CopyArgs) planEntries(n treeNow, src entry, entries []entry) (actions []modules.Action, differing []entry, err error) {
 	folder := a.Attributes
 	folder.Mode = a.DirectoryMode
 	makeFolder := func(p string, like entry) {
@@ -240,7 +240,7 @@ func (a CopyArgs) planEntries(n treeNow, entries []entry) (actions []modules.Act
 		actions = append(actions, more...)
 	}
 	if !n.at.exists {
-		makeFolder(n.root, entry{})
+		makeFolder(n.root, src)
 	}
 	for _, e := range entries {
 		have, ok := n.have[e.rel]

@@ -46,7 +46,7 @@ func copyRemote(ctx context.Context, h *modules.Host, a CopyArgs, d *deployment)
 		return CopyResult{}, fmt.Errorf("source %s not found", src.path)
 	}
 	if src.kind() == typeDir {
-		return copyRemoteFolder(ctx, h, a, src.path, r, mark)
+		return copyRemoteFolder(ctx, h, a, src, r, mark)
 	}
 	d.from, d.remote, d.name = src.path, src.path, path.Base(src.path)
 	d.sha1, d.size = firstWord(r.Text("sum")), int64(src.size)
@@ -63,7 +63,8 @@ func copyRemote(ctx context.Context, h *modules.Host, a CopyArgs, d *deployment)
 }
 
 // copyRemoteFolder copies a folder within the host, symbolic links as they are unless they are to be followed.
-func copyRemoteFolder(ctx context.Context, h *modules.Host, a CopyArgs, src string, r *modules.Report, mark string) (CopyResult, error) {
+func copyRemoteFolder(ctx context.Context, h *modules.Host, a CopyArgs, from info, r *modules.Report, mark string) (CopyResult, error) {
+	src := from.path
 	dest := string(a.Dest)
 	if !strings.HasSuffix(a.Src, "/") {
 		dest = below(dest, path.Base(src))
@@ -87,7 +88,7 @@ func copyRemoteFolder(ctx context.Context, h *modules.Host, a CopyArgs, src stri
 	for _, rel := range slices.Sorted(maps.Keys(links)) {
 		entries = append(entries, entry{rel: rel, link: links[rel], remote: true})
 	}
-	return deployTree(ctx, h, a, src, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
+	return deployTree(ctx, h, a, entry{rel: src, dir: true, perm: from.perm(), remote: true}, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
 		var actions []modules.Action
 		for _, e := range files {
 			from, to := below(src, e.rel), below(n.root, e.rel)

@@ -278,19 +278,20 @@ func (a FileArgs) subject(n fileNow) info {
 
 func (a FileArgs) result(before, after fileNow) FileResult {
 	r := FileResult{PathInfo: pathInfo(after.at)}
+	at := asGiven(after.at.path, a.Path)
 	switch a.state(before) {
 	case "link", "hard":
-		r.Dest, r.Src = after.at.path, a.Src
+		r.Dest, r.Src = at, a.Src
 		if r.Src == "" {
 			r.Src = after.at.target
 		}
 	case "touch":
-		r.Dest = after.at.path
+		r.Dest = at
 	case "absent":
-		r.Path = after.at.path
+		r.Path = at
 	default:
 		i := a.subject(after)
-		r.Path, r.PathInfo = i.path, pathInfo(i)
+		r.Path, r.PathInfo = asGiven(i.path, a.Path), pathInfo(i)
 	}
 	return r
 }
@@ -492,6 +493,9 @@ func (a FileArgs) planHard(n fileNow) ([]modules.Action, info, error) {
 func (a FileArgs) planTouch(n fileNow) ([]modules.Action, info, error) {
 	i := a.subject(n)
 	var actions []modules.Action
+	if n.at.exists && !i.exists {
+		return nil, i, fmt.Errorf("could not touch target: %s is a symbolic link to %s, which does not exist", n.at.path, i.path)
+	}
 	if !i.exists {
 		if parent := path.Dir(i.path); len(n.missing) > 1 && !a.planning || n.blocked != "" {
 			return nil, i, fmt.Errorf("could not touch target: %s is not a directory", parent)

@@ -24,7 +24,7 @@ var fileCases = []fileCase{
 	{what: "missing file", args: []any{"path", "$D/none", "state", "file"}, msg: "file ($D/none) is absent, cannot continue"},
 	{
 		what: "folders", args: []any{"path", "$D/a/b c/", "state", "directory", "mode", "0750"}, changed: true,
-		keys: []any{"path", "$D/a/b c", "state", "directory", "mode", "0750"},
+		keys: []any{"path", "$D/a/b c/", "state", "directory", "mode", "0750"},
 	},
 	{what: "symbolic mode", args: []any{"path", "$D/a", "mode", "g+w,o=rx"}, changed: true, keys: []any{"mode", "0775"}},
 	{

@@ -92,7 +92,8 @@ func (i info) kind() uint32 { return i.mode & typeMask }
 
 func (i info) perm() uint32 { return i.mode &^ typeMask }
 
-func (i info) modeText() string { return fmt.Sprintf("%04o", i.perm()) }
+// modeText writes permissions as Ansible's modules do that make files: "0644", "04755". Only stat has four digits.
+func (i info) modeText() string { return fmt.Sprintf("0%03o", i.perm()) }
 
 // state is the file's kind in the words of module file.
 func (i info) state() string {

@@ -146,6 +146,14 @@ func runStat(ctx context.Context, h *modules.Host, a StatArgs) (StatResult, erro
 	return StatResult{FileStat{Exists: true, StatFacts: statOf(i, r, a)}}, nil
 }
 
+// asGiven gives a path the slash at its end that it was written with: so Ansible tells it.
+func asGiven(found string, written modules.Path) string {
+	if strings.HasSuffix(string(written), "/") && !strings.HasSuffix(found, "/") {
+		return found + "/"
+	}
+	return found
+}
+
 func given(is bool, text string) string {
 	if is {
 		return text
@@ -158,7 +166,7 @@ func statOf(i info, r *modules.Report, a StatArgs) *StatFacts {
 	is := func(kind uint32) bool { return i.kind() == kind }
 	access := r.Text("access")
 	s := &StatFacts{
-		Path: i.path, Mode: i.modeText(), IsDir: is(typeDir), IsChr: is(typeChar), IsBlk: is(typeBlock), IsReg: is(typeFile),
+		Path: asGiven(i.path, a.Path), Mode: fmt.Sprintf("%04o", i.perm()), IsDir: is(typeDir), IsChr: is(typeChar), IsBlk: is(typeBlock), IsReg: is(typeFile),
 		IsFifo: is(typeFIFO), IsLnk: is(typeLink), IsSock: is(typeSocket), UID: i.uid, GID: i.gid, Size: i.size,
 		Inode: i.inode, Dev: i.dev, NLink: i.nlink, ATime: i.atime, MTime: i.mtime, CTime: i.ctime,
 		WUsr: has(0o200), RUsr: has(0o400), XUsr: has(0o100), WGrp: has(0o020), RGrp: has(0o040), XGrp: has(0o010),
