@@ -318,6 +318,9 @@ func (h *Host) WriteFile(ctx context.Context, why, path string, content []byte, 
 	return h.put(ctx, why, path, bytes.NewReader(content), opts)
 }
 
+// sparseFrom is the size from which on a file goes over without its long runs of zeros: disk images are mostly that.
+const sparseFrom = 1 << 20
+
 // PutLocal streams a file of the controller, found by Local.Find, to the host. Otherwise it is as WriteFile, without a diff.
 func (h *Host) PutLocal(ctx context.Context, why, path, local string, opts FileOptions) error {
 	if h.opts.Check {
@@ -328,6 +331,7 @@ func (h *Host) PutLocal(ctx context.Context, why, path, local string, opts FileO
 		return fmt.Errorf("open %s: %w", local, err)
 	}
 	defer r.Close()
+	opts.Sparse = opts.Sparse || opts.Size >= sparseFrom
 	return h.put(ctx, why, path, r, opts)
 }
 
