@@ -18,7 +18,7 @@ type Options struct {
 	Indent int
 	// Width is the column beyond which text is folded; 0 is 80.
 	Width int
-	// SortKeys sorts the keys of dicts. Keys that Python cannot compare are an error.
+	// SortKeys sorts the keys of dicts; where Python cannot compare them they stay in their own order.
 	SortKeys bool
 	// Flow says where brackets are used instead of lines.
 	Flow Flow
@@ -129,11 +129,7 @@ func (r *representer) anchors(v any) {
 			r.anchors(item)
 		}
 	case *value.Dict:
-		keys, err := r.keys(x)
-		if err != nil {
-			return // node reports it
-		}
-		for _, k := range keys {
+		for _, k := range r.keys(x) {
 			item, _ := x.Get(k)
 			r.anchors(item)
 		}
@@ -141,24 +137,21 @@ func (r *representer) anchors(v any) {
 }
 
 // keys gives a dict's keys in the order in which they are written.
-func (r *representer) keys(d *value.Dict) ([]any, error) {
+func (r *representer) keys(d *value.Dict) []any {
 	keys := d.Keys()
 	if !r.o.SortKeys {
-		return keys, nil
+		return keys
 	}
-	sorted := slices.Clone(keys)
-	var failed error
-	slices.SortStableFunc(sorted, func(a, b any) int {
+	comparable := true
+	slices.SortStableFunc(keys, func(a, b any) int {
 		c, err := value.Compare(a, b)
-		if err != nil {
-			failed = err
-		}
+		comparable = comparable && err == nil
 		return c
 	})
-	if failed != nil {
-		return keys, nil // PyYAML then leaves them as they are
+	if !comparable {
+		return d.Keys()
 	}
-	return sorted, nil
+	return keys
 }
 
 func (r *representer) node(v any) (*node, error) {
@@ -260,10 +253,7 @@ func (r *representer) list(items []any) (*node, error) {
 }
 
 func (r *representer) dict(d *value.Dict) (*node, error) {
-	keys, err := r.keys(d)
-	if err != nil {
-		return nil, err
-	}
+	keys := r.keys(d)
 	n := &node{kind: mapping, items: make([]*node, 0, 2*len(keys))}
 	for _, k := range keys {
 		v, _ := d.Get(k)
