@@ -165,17 +165,40 @@ func (p *play) prompts(ctx context.Context) error {
 	return nil
 }
 
+// prompt gives the answer to one question. As in Ansible the default serves where nobody can be asked, is hashed like an answer,
+// and an answer may be a template unless unsafe says that it is none.
 func (p *play) prompt(ctx context.Context, q playbook.Prompt) (any, error) {
 	e := evaluator{s: p.scope()}
-	unset := e.value(ctx, q.Default)
+	v := e.value(ctx, q.Default)
 	if e.err != nil {
 		return nil, e.err
 	}
-	if p.r.o.Prompt == nil {
-		if q.Default.Set {
-			return unset, nil
+	answer, err := p.ask(ctx, q, v)
+	switch {
+	case err != nil && q.Default.Set && ctx.Err() == nil:
+		p.r.events.emit(Warning{Text: fmt.Sprintf("vars_prompt %q: nobody could be asked; the default serves", q.Name)})
+	case err != nil:
+		return nil, fmt.Errorf("vars_prompt %q: %w", q.Name, err)
+	case answer != "" || !q.Default.Set:
+		v = answer
+	}
+	text, isText := v.(string)
+	switch {
+	case q.Encrypt != "" && v != nil:
+		if text, err = value.Str(v); err != nil {
+			return nil, fmt.Errorf("vars_prompt %q: %w", q.Name, err)
 		}
-		return nil, fmt.Errorf("vars_prompt %q: %w", q.Name, actions.ErrNobody)
+		return p.encrypted(ctx, q, text)
+	case isText && !q.Unsafe && document.HasTemplate(text):
+		return &value.Template{Text: text, Pos: q.Pos}, nil
+	}
+	return v, nil
+}
+
+// ask asks until both answers are the same where the answer is to be confirmed.
+func (p *play) ask(ctx context.Context, q playbook.Prompt, unset any) (string, error) {
+	if p.r.o.Prompt == nil {
+		return "", actions.ErrNobody
 	}
 	text := cmpOr(q.Text, q.Name)
 	if q.Default.Set {
@@ -183,25 +206,14 @@ func (p *play) prompt(ctx context.Context, q playbook.Prompt) (any, error) {
 	}
 	for {
 		first, err := p.r.o.Prompt(ctx, text+": ", !q.Private)
-		if err != nil {
-			return nil, fmt.Errorf("vars_prompt %q: %w", q.Name, err)
+		if err != nil || !q.Confirm {
+			return first.Reveal(), err
 		}
-		if first.IsZero() && q.Default.Set {
-			return unset, nil
+		second, err := p.r.o.Prompt(ctx, "confirm "+text+": ", !q.Private)
+		if err != nil || second == first {
+			return second.Reveal(), err
 		}
-		if q.Confirm {
-			second, err := p.r.o.Prompt(ctx, "confirm "+text+": ", !q.Private)
-			if err != nil {
-				return nil, fmt.Errorf("vars_prompt %q: %w", q.Name, err)
-			}
-			if second.Reveal() != first.Reveal() {
-				continue
-			}
-		}
-		if q.Encrypt != "" {
-			return p.encrypted(ctx, q, first.Reveal())
-		}
-		return first.Reveal(), nil
+		p.r.events.emit(Warning{Text: "the values entered do not match"})
 	}
 }
 
