@@ -31,7 +31,7 @@ func newInventory(s Streams) *cobra.Command {
 				return err
 			}
 			if o.output != "" {
-				return os.WriteFile(o.output, []byte(text), 0o600) // it may hold secrets
+				return writeSecret(o.output, text)
 			}
 			fmt.Fprint(s.Out, text)
 			return nil
@@ -49,6 +49,28 @@ func newInventory(s Streams) *cobra.Command {
 	fs.StringVar(&o.output, "output", "", "write to this file (mode 0600)")
 	fs.StringVar(&o.playbookDir, "playbook-dir", "", "folder whose group_vars and host_vars count too")
 	return c
+}
+
+// writeSecret writes text that may hold secrets. A file that is there gets the mode before it gets the text; a device keeps its own.
+func writeSecret(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the inventory: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = f.Chmod(0o600)
+	}
+	if err == nil {
+		_, err = f.WriteString(text)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("write the inventory to %s: %w", path, err)
+	}
+	return nil
 }
 
 func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (string, error) {

@@ -94,7 +94,7 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 
 // needArgs refuses, as Ansible does, a module that is nothing without arguments.
 func (o *runOptions) needArgs(pattern string) error {
-	switch strings.TrimPrefix(o.module, "ansible.builtin.") {
+	switch strings.TrimPrefix(strings.TrimPrefix(o.module, "ansible.builtin."), "ansible.legacy.") {
 	case "command", "shell", "raw", "script":
 	default:
 		return nil

@@ -52,7 +52,7 @@ type Ran struct {
 // Parameters: chdir, creates, removes, unless, onlyif, what to do ("check", "run", "expand", "upload", the last with the file's name), argv.
 const guardScript = `__dir=$1 __creates=$2 __removes=$3 __unless=$4 __onlyif=$5 __mode=$6 __file=$7; shift 7
 unset CDPATH
-` + expandScript + `
+` + ExpandLib + `
 __glob() { (IFS=; set +f; for f in $1; do if [ -e "$f" ] || [ -L "$f" ]; then exit 0; fi; done; exit 1); }
 __end() { printf '@@%s %s\n' "$1" "$2"; exit 0; }
 if [ -n "$__dir" ]; then
@@ -99,9 +99,10 @@ echo @@run
 "$@" "$__tmp/$__file" </dev/null
 `
 
-// expandScript defines __expand, which sets __v to its argument with variables and ~ replaced as Python's expandvars and
-// expanduser do: an unknown one stays as it is. Only names of variables and users ever reach eval.
-const expandScript = `__expand() {
+// ExpandLib defines __expand, which sets __v to its argument with variables and ~ replaced as Python's expandvars and
+// expanduser do: one that is not in the environment stays as it is. Only names of variables and users ever reach eval. What a
+// shell has for itself, as bash has UID and HOSTNAME, counts only where printenv knows it.
+const ExpandLib = `__expand() {
 	__v=; __s=$1
 	while :; do
 		case $__s in *'$'*) ;; *) __v=$__v$__s; break ;; esac
@@ -111,7 +112,9 @@ const expandScript = `__expand() {
 		*) __n=${__s%%[!A-Za-z0-9_]*}; __s=${__s#"$__n"}; __w="\$$__n" ;;
 		esac
 		case $__n in
-		''|[0-9]*|*[!A-Za-z0-9_]*|__*|PPID|IFS|OPTIND|PS[124]) ;;
+		''|[0-9]*|*[!A-Za-z0-9_]*|_|__*|PPID|IFS|OPT*|PS[124]) ;;
+		BASH*|UID|EUID|HOSTNAME|HOSTTYPE|MACHTYPE|OSTYPE|GROUPS|RANDOM|SRANDOM|SECONDS|LINENO|DIRSTACK|EPOCH*|FUNCNAME|SHELLOPTS)
+			! printenv "$__n" >/dev/null 2>&1 || __w=$(printenv "$__n") ;;
 		*) eval "[ -z \"\${$__n+x}\" ] || __w=\$$__n" ;;
 		esac
 		__v=$__v$__w

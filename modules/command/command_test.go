@@ -106,6 +106,7 @@ func TestAsAnsible(t *testing.T) {
 	for name, sh := range map[string][]string{"dash": {"dash"}, "bash": {"bash"}, "busybox": {"busybox", "sh"}} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
+			t.Setenv("TMPDIR", t.TempDir())
 			local := t.TempDir()
 			script := "#!/bin/sh\necho \"$0|$1|$2|$PWD\"; echo e >&2; exit ${3:-0}\n"
 			if err := os.WriteFile(filepath.Join(local, "s x.sh"), []byte(script), 0o600); err != nil {
@@ -120,6 +121,7 @@ func TestAsAnsible(t *testing.T) {
 				{command.Command, args("cmd", "foo bar"), false, `changed=false failed=true skipped=false rc="2" cmd="foo bar" msg="[Errno 2] No such file or directory: b'foo'"`},
 				{command.Command, args("cmd", "/etc/passwd"), false, `changed=false failed=true skipped=false rc="13" cmd="/etc/passwd" msg="[Errno 13] Permission denied: b'/etc/passwd'"`},
 				{command.Command, args("cmd", `echo $HOME ~ "$HOME x" ~root/x $NOPE ${HOME} ~nobody9 a$`), false, `changed=true failed=false skipped=false rc="0" cmd="[echo $HOME ~ $HOME x ~root/x $NOPE ${HOME} ~nobody9 a$]" stdout="HOME HOME HOME x /root/x $NOPE HOME ~nobody9 a$"`},
+				{command.Command, args("cmd", "echo $UID ${RANDOM} $LINENO $_ $__n"), false, `changed=true failed=false skipped=false rc="0" cmd="[echo $UID ${RANDOM} $LINENO $_ $__n]" stdout="$UID ${RANDOM} $LINENO $_ $__n"`},
 				{command.Command, args("cmd", "echo $HOME", "expand_argument_vars", false), false, `changed=true failed=false skipped=false rc="0" cmd="[echo $HOME]" stdout="$HOME"`},
 				{command.Command, args("cmd", `printf 'a\377b\0c\n'`), false, `changed=true failed=false skipped=false rc="0" cmd="[printf a\\377b\\0c\\n]" stdout="a�b\x00c"`},
 				{command.Command, args("cmd", "echo hi", "chdir", "/nonexistent"), false, `changed=false failed=true skipped=false cmd="[echo hi]" msg="Unable to change directory before execution: [Errno 2] No such file or directory: b'/nonexistent'"`},

@@ -168,7 +168,8 @@ func TestExpand(t *testing.T) {
 		for in, out := range map[string]string{
 			"~": home, "~/a b": home + "/a b", "~root/x": "/root/x", "/x/$HOSTLER_TEST/y": "/x/some where/y",
 			"/x/${HOSTLER_TEST}y": "/x/some wherey", "/x/$(id)": "/x/$(id)", "/x/${a b}": "/x/${a b}", "/x/$": "/x/$",
-			"/x/`id`": "/x/`id`", "/x//": "/x", "/": "/", "/x/$HOSTLER_UNSET": "/x/$HOSTLER_UNSET",
+			"/x/`id`": "/x/`id`", "/x//": "/x", "/": "/", "/x/$HOSTLER_UNSET": "/x/$HOSTLER_UNSET", "/x/$RANDOM/${BASH}": "/x/$RANDOM/${BASH}", "$HOSTLER_TEST": "some where",
+			"/x/$__v": "/x/$__v",
 		} {
 			h := modules.NewHost(modules.HostOptions{Conn: c})
 			r, err := h.Probe(t.Context(), lookLib+`expand "$1"; say path "$expanded"`, in)

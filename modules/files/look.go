@@ -15,32 +15,9 @@ import (
 //
 //	expand PATH         sets $expanded: ~, ~user and $NAME as the host has them, no slash at the end, no - at the beginning
 //	look KEY PATH [-L]  tells stat's fields, status 1 and its error when it cannot; with -L those of a link's target
-const lookLib = `
+const lookLib = modules.ExpandLib + `
 expand() {
-	expanded=$1
-	case $expanded in
-	'~' | '~/'*) expanded=${HOME:-/root}${expanded#'~'} ;;
-	'~'*)
-		__u=${expanded#'~'}; __u=${__u%%/*}
-		case $__u in
-		*[!A-Za-z0-9_.-]*) ;;
-		*) __h=$(eval "printf '%sx' ~$__u"); expanded=${__h%x}${expanded#"~$__u"} ;;
-		esac ;;
-	esac
-	__done=
-	while :; do
-		case $expanded in *'$'*) ;; *) break ;; esac
-		__done=$__done${expanded%%'$'*}; expanded=${expanded#*'$'}
-		case $expanded in
-		'{'*'}'*) __n=${expanded#'{'}; __n=${__n%%'}'*}; __r=${expanded#*'}'}; __t='${'$__n'}' ;;
-		*) __r=${expanded#"${expanded%%[!A-Za-z0-9_]*}"}; __n=${expanded%"$__r"}; __t='$'$__n ;;
-		esac
-		case $__n in
-		'' | [0-9]* | *[!A-Za-z0-9_]*) __done=$__done'$' ;;
-		*) eval "__v=\${$__n-\$__t}"; __done=$__done$__v; expanded=$__r ;;
-		esac
-	done
-	expanded=$__done$expanded
+	__expand "$1"; expanded=$__v
 	while :; do case $expanded in ?*/) expanded=${expanded%/} ;; *) break ;; esac; done
 	case $expanded in -*) expanded=./$expanded ;; esac
 }
