@@ -3,7 +3,7 @@
 // connection a host. Nothing here is a test: times depend on the machine, ratios much less so.
 //
 //	go run ./bench            all of it
-//	go run ./bench -only run  one part: run, play, delay, memory
+//	go run ./bench -only run  one part: run, play, delay, memory, template
 package main
 
 import (
@@ -31,6 +31,7 @@ func parts() []part {
 		{"play", "a playbook of 20 command tasks on 50 hosts", benchPlay},
 		{"delay", "the same playbook with 20 ms of round trip", benchDelay},
 		{"memory", "1,000 hosts connected at once", benchMemory},
+		{"template", "templates beside python3-jinja2", benchTemplate},
 	}
 }
 
