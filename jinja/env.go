@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -82,7 +83,7 @@ func (e *Env) compile(at origin, text string, o *Options, expression bool) (*cod
 	c, err := e.parse(text, o, expression)
 	if err != nil {
 		pos := 0
-		if s, ok := err.(*syntaxError); ok {
+		if s, ok := errors.AsType[*syntaxError](err); ok {
 			pos = s.pos
 		}
 		return nil, (*runtime)(nil).errorAt(place{code: c, at: at, pos: pos}, err)

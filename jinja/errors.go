@@ -3,6 +3,7 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -123,8 +124,7 @@ func (rt *runtime) errorAt(p place, err error) error {
 		}
 	}
 	if rt != nil {
-		for i := len(rt.chain) - 1; i >= 0; i-- {
-			s := rt.chain[i]
+		for _, s := range slices.Backward(rt.chain) {
 			e.Chain = append(e.Chain, Step{What: s.what, Pos: s.from.position()})
 		}
 	}

@@ -173,7 +173,7 @@ func (m *macro) Repr() (string, error) { return "<Macro " + quote(m.fn.name) + "
 // Truth implements value.Custom.
 func (m *macro) Truth() (bool, error) { return true, nil }
 
-func (m *macro) attr(_ *runtime, name string) (any, bool, error) {
+func (m *macro) attr(_ *runtime, name string) (any, bool, error) { //nolint:unparam // loop has errors
 	switch name {
 	case "name":
 		return m.fn.name, true, nil

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"strconv"
@@ -115,7 +116,7 @@ func truncate(f float64) (any, error) {
 
 // isOverflow reports an error that the filters int and float do not forgive.
 func isOverflow(err error) bool {
-	e, ok := err.(*value.Error)
+	e, ok := errors.AsType[*value.Error](err)
 	return ok && e.Kind == value.OverflowError
 }
 

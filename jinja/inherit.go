@@ -135,11 +135,11 @@ type blockRef struct {
 	level int
 }
 
-func (r *blockRef) call(f *frame, pos int, g given) (any, error) {
+func (r *blockRef) call(f *frame, pos int, _ given) (any, error) {
 	return f.rt.capture(func() error { return r.f.runBlock(r.name, r.level, r.f.space.scope, pos) })
 }
 
-func (r *blockRef) attr(_ *runtime, name string) (any, bool, error) {
+func (r *blockRef) attr(_ *runtime, name string) (any, bool, error) { //nolint:unparam // loop has errors
 	if name != "super" {
 		return nil, false, nil
 	}
@@ -166,7 +166,7 @@ func (f *frame) super(name string, level, pos int) any {
 // selfRef is the variable self: the template's blocks.
 type selfRef struct{ f *frame }
 
-func (s *selfRef) attr(_ *runtime, name string) (any, bool, error) {
+func (s *selfRef) attr(_ *runtime, name string) (any, bool, error) { //nolint:unparam // loop has errors
 	if len(s.f.space.inner.blocks[name]) == 0 {
 		return nil, false, nil
 	}
@@ -323,7 +323,7 @@ type module struct {
 	body any
 }
 
-func (m *module) attr(_ *runtime, name string) (any, bool, error) {
+func (m *module) attr(_ *runtime, name string) (any, bool, error) { //nolint:unparam // loop has errors
 	slot, ok := m.f.space.code.root.names[name]
 	if !ok || name[:1] == "_" || m.f.slots[slot] == unset {
 		return nil, false, nil

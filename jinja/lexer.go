@@ -150,12 +150,6 @@ func isSpace(r rune) bool {
 	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f
 }
 
-// skipSpace moves past white space.
-func (l *lexer) skipSpace() {
-	rest := strings.TrimLeftFunc(l.src[l.pos:], isSpace)
-	l.pos = len(l.src) - len(rest)
-}
-
 // closing reports how a tag that ends at pos does so: the text consumed, or 0.
 // Plus says that a + before the delimiter is allowed too.
 func (l *lexer) closing(pos int, end string, trim, plus bool) int {

@@ -41,6 +41,8 @@ func TestLimits(t *testing.T) {
 		{value.LimitError, `{{ "a".ljust(10**9) }}`},
 		{value.LimitError, `{% for a in range(99999) %}{{ "x" * 1000 }}{% endfor %}`},
 		{value.LimitError, `{% set x %}{% for a in range(99999) %}{{ "x" * 1000 }}{% endfor %}{% endset %}`},
+		{value.RecursionError, `{% set d = {} %}{% set e = {} %}{% do d.update(x=d.items()) %}{% do e.update(x=e.items()) %}{{ d.items() == e.items() }}`},
+		{value.RecursionError, `{% set d = {} %}{% do d.update(x=d.items()) %}{{ d.items() }}`},
 		{value.ZeroDivisionError, `{{ 1 / 0 }}`},
 		{value.LimitError, `{{ lipsum(n=10**8) }}`},
 		{"", `{{ "a".__class__ }}`},

@@ -260,8 +260,7 @@ func (l *loop) call(f *frame, pos int, g given) (any, error) {
 	// The body's slots belong to the loop under way: keep them aside.
 	kept := append([]any(nil), l.f.slots...)
 	r, err := f.rt.capture(func() error {
-		_, err := l.node.run(l.f, iterable, l.depth0+1)
-		return err
+		return l.node.run(l.f, iterable, l.depth0+1)
 	})
 	copy(l.f.slots, kept)
 	return r, err
@@ -284,38 +283,37 @@ func (n *forNode) exec(f *frame) (signal, error) {
 	if err != nil {
 		return sigNone, err
 	}
-	_, err = n.run(f, v, 0)
-	return sigNone, err
+	return sigNone, n.run(f, v, 0)
 }
 
-// run goes through the items of v; it reports whether there were any.
-func (n *forNode) run(f *frame, v any, depth int) (bool, error) {
+// run goes through the items of v.
+func (n *forNode) run(f *frame, v any, depth int) error {
 	src, err := f.rt.sourceOf(v)
 	if err != nil {
-		return false, f.fail(n.iter.at(), err)
+		return f.fail(n.iter.at(), err)
 	}
 	l := &loop{source: src, at: -1, size: -1, depth0: depth, node: n, f: f}
 	for {
 		item, more, err := l.next()
 		if err != nil {
-			return false, err
+			return err
 		}
 		if !more {
 			break
 		}
 		if err := f.rt.looped(); err != nil {
-			return false, f.fail(n.pos, err)
+			return f.fail(n.pos, err)
 		}
 		l.at++
 		l.before, l.current = l.current, item
 		f.reset(n.body)
 		f.slots[n.loopSlot] = l
 		if err := n.target.assign(f, item); err != nil {
-			return false, err
+			return err
 		}
 		sig, err := f.run(n.stmts)
 		if err != nil {
-			return false, err
+			return err
 		}
 		if sig == sigBreak {
 			break
@@ -325,7 +323,7 @@ func (n *forNode) run(f *frame, v any, depth int) (bool, error) {
 	if l.at < 0 && n.els != nil {
 		f.reset(n.elseBlock)
 		_, err := f.run(n.els)
-		return false, err
+		return err
 	}
-	return l.at >= 0, nil
+	return nil
 }

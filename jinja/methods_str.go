@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -186,21 +187,24 @@ func methodExpandtabs(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if size > math.MaxInt32 || size < math.MinInt32 {
+		return nil, value.Errorf(value.OverflowError, "Python int too large to convert to C int")
+	}
 	if size > 0 && strings.Count(c.self(), "\t")*size > c.rt.maxOutput {
 		return nil, c.rt.tooBig()
 	}
 	var b strings.Builder
 	col := 0
 	for _, r := range c.self() {
-		switch {
-		case r == '\t':
+		switch r {
+		case '\t':
 			if size > 0 {
 				n := size - col%size
 				b.WriteString(strings.Repeat(" ", n))
 				col += n
 			}
 			continue
-		case r == '\n' || r == '\r':
+		case '\n', '\r':
 			col = -1
 		}
 		b.WriteRune(r)

@@ -64,22 +64,27 @@ func (v *dictView) items() []any {
 func (v *dictView) TypeName() string { return "dict_" + v.kind }
 
 // Repr implements value.Custom.
-func (v *dictView) Repr() (string, error) {
-	s, err := value.Repr(&value.List{Items: v.items()})
-	return "dict_" + v.kind + "(" + s + ")", err
+func (v *dictView) Repr() (string, error) { return value.Repr(v) }
+
+// Wraps implements value.Wrapper.
+func (v *dictView) Wraps() (before string, inner any, after string) {
+	return "dict_" + v.kind + "(", &value.List{Items: v.items()}, ")"
 }
 
 // Truth implements value.Custom.
 func (v *dictView) Truth() (bool, error) { return v.d.Len() > 0, nil }
 
-// Equal compares keys and items as sets; values only with themselves.
-func (v *dictView) Equal(other any) (bool, error) {
+// EqualAt compares keys and items as sets; values only with themselves.
+func (v *dictView) EqualAt(other any, depth int) (bool, error) {
+	if u, ok := other.(*Undefined); ok {
+		return u.Equal(v)
+	}
 	w, ok := other.(*dictView)
 	if !ok || v.kind != w.kind || v.kind == "values" {
 		return ok && v == w, nil
 	}
 	if v.kind == "items" {
-		return value.Equal(v.d, w.d)
+		return value.EqualAt(v.d, w.d, depth)
 	}
 	if v.d.Len() != w.d.Len() {
 		return false, nil
@@ -95,7 +100,7 @@ func (v *dictView) Equal(other any) (bool, error) {
 // namespace is what namespace() makes: attributes that {% set ns.x %} changes.
 type namespace struct{ d *value.Dict }
 
-func (n *namespace) attr(_ *runtime, name string) (any, bool, error) {
+func (n *namespace) attr(_ *runtime, name string) (any, bool, error) { //nolint:unparam // loop has errors
 	v, found := n.d.Get(name)
 	return v, found, nil
 }
@@ -104,10 +109,10 @@ func (n *namespace) attr(_ *runtime, name string) (any, bool, error) {
 func (n *namespace) TypeName() string { return "Namespace" }
 
 // Repr implements value.Custom.
-func (n *namespace) Repr() (string, error) {
-	s, err := value.Repr(n.d)
-	return "<Namespace " + s + ">", err
-}
+func (n *namespace) Repr() (string, error) { return value.Repr(n) }
+
+// Wraps implements value.Wrapper.
+func (n *namespace) Wraps() (before string, inner any, after string) { return "<Namespace ", n.d, ">" }
 
 // Truth implements value.Custom.
 func (n *namespace) Truth() (bool, error) { return true, nil }
@@ -118,7 +123,7 @@ type cycler struct {
 	at    int
 }
 
-func (c *cycler) attr(_ *runtime, name string) (any, bool, error) {
+func (c *cycler) attr(_ *runtime, name string) (any, bool, error) { //nolint:unparam // loop has errors
 	switch name {
 	case "current":
 		return c.items[c.at], true, nil
@@ -186,7 +191,7 @@ type groupTuple struct {
 // Tuple gives the parts.
 func (g *groupTuple) Tuple() value.Tuple { return value.Tuple{g.grouper, g.list} }
 
-func (g *groupTuple) attr(_ *runtime, name string) (any, bool, error) {
+func (g *groupTuple) attr(_ *runtime, name string) (any, bool, error) { //nolint:unparam // loop has errors
 	switch name {
 	case "grouper":
 		return g.grouper, true, nil
@@ -200,18 +205,13 @@ func (g *groupTuple) attr(_ *runtime, name string) (any, bool, error) {
 func (g *groupTuple) TypeName() string { return "_GroupTuple" }
 
 // Repr implements value.Custom.
-func (g *groupTuple) Repr() (string, error) { return value.Repr(g.Tuple()) }
+func (g *groupTuple) Repr() (string, error) { return value.Repr(g) }
+
+// Wraps implements value.Wrapper.
+func (g *groupTuple) Wraps() (before string, inner any, after string) { return "", g.Tuple(), "" }
 
 // Truth implements value.Custom.
 func (g *groupTuple) Truth() (bool, error) { return true, nil }
 
 // Hashable is an error: the list is not.
 func (g *groupTuple) Hashable() error { return value.Hashable(g.list) }
-
-// Equal compares as a tuple.
-func (g *groupTuple) Equal(other any) (bool, error) {
-	if o, ok := other.(*groupTuple); ok {
-		other = o.Tuple()
-	}
-	return value.Equal(g.Tuple(), other)
-}

@@ -85,6 +85,11 @@ func (rt *runtime) binary(op kind, a, b any) (any, error) {
 			}
 		}
 	}
+	if s, ok := a.(string); ok && op == tMod && strings.IndexByte(s, '%') < 0 {
+		if _, ok := b.(*Undefined); ok {
+			return s, nil // nothing asks for the value
+		}
+	}
 	for _, v := range [2]any{a, b} {
 		if u, ok := v.(*Undefined); ok {
 			return nil, u.Use()

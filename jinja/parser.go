@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -18,10 +19,8 @@ type parser struct {
 	pending []*nameExpr
 	strict  []unknown // filters and tests not found so far
 	soft    int       // inside a condition, where an unknown filter may never be reached
-	guard   int       // inside default or defined
 	depth   int
 	loops   int
-	inBlock bool
 }
 
 // unknown is a filter or test that does not exist.
@@ -243,12 +242,7 @@ func (p *parser) statements(ends []string) ([]node, error) {
 }
 
 func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }
 
 // bodyUntil reads the rest of a tag and what follows up to an end tag. Drop skips the end tag's name.

@@ -188,11 +188,11 @@ func (p *parser) primary() (expr, error) {
 		return p.load(t), nil
 	case tString:
 		p.next()
-		text := t.text
+		parts := []string{t.text}
 		for p.is(tString) {
-			text += p.next().text
+			parts = append(parts, p.next().text)
 		}
-		return &constExpr{pos: t.pos, v: text}, nil
+		return &constExpr{pos: t.pos, v: strings.Join(parts, "")}, nil
 	case tInteger, tFloat:
 		p.next()
 		return &constExpr{pos: t.pos, v: t.val}, nil

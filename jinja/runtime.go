@@ -16,7 +16,6 @@ type runtime struct {
 	out   output
 	chain []step
 	loops int // loop steps so far
-	depth int
 	// special is set once a value was made that must not leave the template as it is, or a container was
 	// changed and so may contain itself.
 	special    bool

@@ -83,6 +83,7 @@ func filterUrlize(c *Call) (any, error) {
 	return b.String(), nil
 }
 
+// schemePattern is never changed.
 var schemePattern = regexp.MustCompile(`^[\w.+-]{2,}:/{0,2}$`)
 
 func (c *Call) schemes() ([]string, error) {

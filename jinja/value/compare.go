@@ -62,9 +62,23 @@ func Same(a, b any) bool {
 // Equal is Python's a == b.
 func Equal(a, b any) (bool, error) { return equal(a, b, 0) }
 
+// EqualAt is Equal from inside of a comparison depth containers deep, for kinds of value with an EqualAt method.
+func EqualAt(a, b any, depth int) (bool, error) { return equal(a, b, depth) }
+
 func equal(a, b any, depth int) (bool, error) {
 	if depth > maxNesting {
 		return false, Errorf(RecursionError, "maximum recursion depth exceeded in comparison")
+	}
+	if t, ok := a.(interface{ Tuple() Tuple }); ok {
+		a = t.Tuple()
+	}
+	if t, ok := b.(interface{ Tuple() Tuple }); ok {
+		b = t.Tuple()
+	}
+	if x, ok := a.(interface {
+		EqualAt(other any, depth int) (bool, error)
+	}); ok {
+		return x.EqualAt(b, depth+1)
 	}
 	if x, ok := a.(interface{ Equal(any) (bool, error) }); ok {
 		return x.Equal(b)

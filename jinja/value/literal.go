@@ -214,7 +214,7 @@ func (p *literalParser) signed() (any, bool) {
 	minus := p.s[p.i] == '-'
 	p.i++
 	p.space(p.depth > 0)
-	if c := p.peek(); !(c >= '0' && c <= '9' || c == '.') {
+	if c := p.peek(); c != '.' && (c < '0' || c > '9') {
 		return nil, false
 	}
 	v, ok := p.number()
@@ -238,7 +238,8 @@ func (p *literalParser) number() (any, bool) {
 		c := p.s[p.i]
 		isHex := strings.HasPrefix(p.s[start:], "0x") || strings.HasPrefix(p.s[start:], "0X")
 		exponentSign := (c == '+' || c == '-') && !isHex && p.i > start && (p.s[p.i-1] == 'e' || p.s[p.i-1] == 'E')
-		if !(c == '.' || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || exponentSign) {
+		word := c == '.' || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !word && !exponentSign {
 			break
 		}
 		p.i++
@@ -401,8 +402,10 @@ func Unescape(s string, bytes bool) (string, error) {
 	return string(b), nil
 }
 
-const simpleEscapes = "\n\\'\"abfnrtv"
-const simpleMeaning = "\x00\\'\"\a\b\f\n\r\t\v"
+const (
+	simpleEscapes = "\n\\'\"abfnrtv"
+	simpleMeaning = "\x00\\'\"\a\b\f\n\r\t\v"
+)
 
 // escapeAt reads the escape after a backslash: how many bytes it takes and what it means.
 func escapeAt(s string, bytes bool) (n int, out string, err error) {

@@ -3,6 +3,7 @@ package value
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -98,6 +99,17 @@ func (p *printer) repr(v any) error {
 		return p.tuple(x)
 	case *Dict:
 		return p.container(x, "{", "}", func() error { return p.dict(x) })
+	case Wrapper:
+		before, inner, after := x.Wraps()
+		if len(p.open) > maxNesting {
+			return Errorf(RecursionError, "maximum recursion depth exceeded while getting the repr of an object")
+		}
+		p.open = append(p.open, nil)
+		p.b = append(p.b, before...)
+		err := p.repr(inner)
+		p.b = append(p.b, after...)
+		p.open = p.open[:len(p.open)-1]
+		return err
 	case interface{ Repr() (string, error) }:
 		s, err := x.Repr()
 		p.b = append(p.b, s...)
@@ -120,11 +132,9 @@ func (p *printer) bigInt(x *big.Int) error {
 }
 
 func (p *printer) container(v any, start, end string, inside func() error) error {
-	for _, o := range p.open {
-		if o == v {
-			p.b = append(p.b, start+"..."+end...)
-			return nil
-		}
+	if slices.Contains(p.open, v) {
+		p.b = append(p.b, start+"..."+end...)
+		return nil
 	}
 	if len(p.open) > maxNesting {
 		return Errorf(RecursionError, "maximum recursion depth exceeded while getting the repr of an object")

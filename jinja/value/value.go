@@ -70,6 +70,12 @@ type Custom interface {
 	Truth() (bool, error)
 }
 
+// Wrapper is a Custom that is printed as another value between two texts. One that may contain itself must be a Wrapper, lest
+// printing it never ends.
+type Wrapper interface {
+	Wraps() (before string, inner any, after string)
+}
+
 // TypeName is the name of v's type in Python: str, int, dict, NoneType ….
 func TypeName(v any) string {
 	switch x := v.(type) {
