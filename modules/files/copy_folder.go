@@ -344,11 +344,10 @@ while [ $# -gt 0 ]; do
 done
 `
 
-// placeScript: place, temporary file, mode, backup, and a file of the host that is copied to the temporary file first.
+// placeScript: place, temporary file, mode, backup.
 const placeScript = placeLib + `t=$2
 trap 'rm -f -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
-if [ -n "$5" ]; then (umask 077; set -C; : >"$t") && cat -- "$5" >"$t" || exit 1; fi
 place "$1" "$t" "$3" "$4"
 `
 
@@ -388,7 +387,7 @@ func (a CopyArgs) streams(ctx context.Context, h *modules.Host, n treeNow, files
 			*uploads = append(*uploads, temp)
 			target, mode, backup := a.placing(n, e)
 			actions = append(actions, modules.Action{
-				Why: "write " + target, Script: placeScript, Args: []string{target, temp, mode, backup, ""},
+				Why: "write " + target, Script: placeScript, Args: []string{target, temp, mode, backup},
 			})
 			continue
 		}

@@ -88,21 +88,47 @@ func copyRemoteFolder(ctx context.Context, h *modules.Host, a CopyArgs, from inf
 	for _, rel := range slices.Sorted(maps.Keys(links)) {
 		entries = append(entries, entry{rel: rel, link: links[rel], remote: true})
 	}
-	return deployTree(ctx, h, a, entry{rel: src, dir: true, perm: from.perm(), remote: true}, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
-		var actions []modules.Action
-		for _, e := range files {
-			from, to := below(src, e.rel), below(n.root, e.rel)
-			if e.link != "" {
-				actions = append(actions, modules.Action{
-					Why: fmt.Sprintf("link %s to %s", to, e.link), Script: linkScript, Args: []string{e.link, to, tempBeside(to), ""},
-				})
-				continue
-			}
-			target, mode, backup := a.placing(n, e)
-			actions = append(actions, modules.Action{
-				Why: fmt.Sprintf("copy %s to %s", from, to), Script: placeScript, Args: []string{target, tempBeside(target), mode, backup, from},
-			})
-		}
-		return actions, nil
+	root := entry{rel: src, dir: true, perm: from.perm(), remote: true}
+	return deployTree(ctx, h, a, root, dest, entries, func(n treeNow, files []entry) ([]modules.Action, error) {
+		return a.copies(src, n, files), nil
 	})
+}
+
+// copyScript copies files within the host, five arguments each: file, place, temporary file, mode, backup.
+const copyScript = placeLib + `t=
+trap '[ -z "$t" ] || rm -f -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+while [ $# -gt 0 ]; do
+	t=$3
+	(umask 077; set -C; : >"$t") && cp -- "$1" "$t" && place "$2" "$t" "$4" "$5" || exit 1
+	shift 5
+done
+`
+
+// copies are the actions that bring files and links of a folder of the host to their places.
+func (a CopyArgs) copies(src string, n treeNow, files []entry) []modules.Action {
+	var actions []modules.Action
+	var plain []entry
+	for _, e := range files {
+		if e.link == "" {
+			plain = append(plain, e)
+			continue
+		}
+		to := below(n.root, e.rel)
+		actions = append(actions, modules.Action{
+			Why: fmt.Sprintf("link %s to %s", to, e.link), Script: linkScript, Args: []string{e.link, to, tempBeside(to), ""},
+		})
+	}
+	for part := range slices.Chunk(plain, streamFiles) {
+		action := modules.Action{Why: fmt.Sprintf("copy %d files to %s", len(part), n.root), Script: copyScript}
+		if len(part) == 1 {
+			action.Why = fmt.Sprintf("copy %s to %s", below(src, part[0].rel), below(n.root, part[0].rel))
+		}
+		for _, e := range part {
+			target, mode, backup := a.placing(n, e)
+			action.Args = append(action.Args, below(src, e.rel), target, tempBeside(target), mode, backup)
+		}
+		actions = append(actions, action)
+	}
+	return actions
 }

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hostlerhq/hostler/internal/shell"
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/transport"
 )
@@ -250,7 +249,7 @@ func (d *deployment) validator() ([]string, error) {
 	if !strings.Contains(d.validate, "%s") {
 		return nil, fmt.Errorf("validate must contain %%s: %s", d.validate)
 	}
-	words, err := shell.Split(d.validate)
+	words, err := modules.SplitWords(d.validate)
 	if err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
 	}
