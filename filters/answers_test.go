@@ -129,8 +129,10 @@ func typed(t *testing.T, v any) string {
 
 func TestQualifiedNames(t *testing.T) {
 	env := newEnv()
-	for _, name := range []string{"combine", "ansible.builtin.combine", "ipaddr", "ansible.utils.ipaddr", "ansible.netcommon.ipaddr",
-		"json_query", "community.general.json_query"} {
+	for _, name := range []string{
+		"combine", "ansible.builtin.combine", "ipaddr", "ansible.utils.ipaddr", "ansible.netcommon.ipaddr",
+		"json_query", "community.general.json_query",
+	} {
 		if !env.HasFilter(name) {
 			t.Errorf("there is no filter %s", name)
 		}

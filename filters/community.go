@@ -207,14 +207,15 @@ func randomMAC(c *jinja.Call) (any, error) {
 		}
 		n += t.below(high - low)
 	}
-	text := prefix
+	var text strings.Builder
+	text.WriteString(prefix)
 	for i, d := range strconv.FormatInt(int64(n), 16)[:12-2*len(parts)] {
 		if i%2 == 0 {
-			text += ":"
+			text.WriteByte(':')
 		}
-		text += string(d)
+		text.WriteRune(d)
 	}
-	return text, nil
+	return text.String(), nil
 }
 
 func fromCSV(c *jinja.Call) (any, error) {

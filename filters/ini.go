@@ -106,7 +106,7 @@ func iniPair(line string, rules iniRules) (string, any, error) {
 	if rules.allowNoValue {
 		return fold(line), nil, nil
 	}
-	return "", nil, fmt.Errorf("Source contains parsing errors: %q", line) //nolint:staticcheck // Python's words
+	return "", nil, fmt.Errorf("Source contains parsing errors: %q", line)
 }
 
 // get gives a section's option, expanded; found is false when there is none.
@@ -126,7 +126,7 @@ func (f *iniFile) expand(section *value.Dict, text string, depth int) (string, e
 		return text, nil
 	}
 	if depth > 10 {
-		return "", fmt.Errorf("Value interpolation too deeply recursive: %q", text) //nolint:staticcheck // Python's words
+		return "", fmt.Errorf("Value interpolation too deeply recursive: %q", text)
 	}
 	var out strings.Builder
 	for {
@@ -147,7 +147,7 @@ func (f *iniFile) expand(section *value.Dict, text string, depth int) (string, e
 		v, found := section.Get(strings.ToLower(name))
 		if !found {
 			if v, found = f.defaults.Get(strings.ToLower(name)); !found {
-				return "", fmt.Errorf("Bad value substitution: %s", name) //nolint:staticcheck // Python's words
+				return "", fmt.Errorf("Bad value substitution: %s", name)
 			}
 		}
 		s, _ := v.(string)

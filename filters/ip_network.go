@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -173,11 +174,11 @@ func isMask(n network) bool {
 func (n network) reverse() string {
 	var out strings.Builder
 	raw := n.addr.AsSlice()
-	for i := len(raw) - 1; i >= 0; i-- {
+	for _, b := range slices.Backward(raw) {
 		if n.version() == 4 {
-			fmt.Fprintf(&out, "%d.", raw[i])
+			fmt.Fprintf(&out, "%d.", b)
 		} else {
-			fmt.Fprintf(&out, "%x.%x.", raw[i]&15, raw[i]>>4)
+			fmt.Fprintf(&out, "%x.%x.", b&15, b>>4)
 		}
 	}
 	if n.version() == 4 {

@@ -249,7 +249,7 @@ func lookupFirstFound(r *request) ([]any, error) {
 	if skip {
 		return nil, nil
 	}
-	return nil, errors.New("No file was found when using first_found.") //nolint:revive,staticcheck // Ansible's words, which people search for
+	return nil, errors.New("No file was found when using first_found.")
 }
 
 // candidates gives the names that first_found tries. A term may be a dict with files, paths and skip.

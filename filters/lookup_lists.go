@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,7 +108,7 @@ func lookupNested(r *request) ([]any, error) {
 		next := make([][]any, 0, len(rows)*len(col))
 		for _, row := range rows {
 			for _, v := range col {
-				next = append(next, append(row[:len(row):len(row)], listed(v)...))
+				next = append(next, append(slices.Clip(row), listed(v)...))
 			}
 		}
 		rows = next

@@ -79,7 +79,7 @@ func (r *request) wish(term string) (*passwordWish, error) {
 		name, v, ok := strings.Cut(word, "=")
 		switch {
 		case !ok && pairs:
-			return nil, errors.New("Unrecognized value after key=value parameters given to password lookup") //nolint:staticcheck // Ansible's words
+			return nil, errors.New("Unrecognized value after key=value parameters given to password lookup")
 		case !ok:
 			path += " " + word
 		default:
@@ -124,7 +124,7 @@ func (w *passwordWish) set(name, text string) error {
 	case "seed":
 		w.seed = text
 	default:
-		return fmt.Errorf("Unrecognized parameter(s) given to password lookup: %s", name) //nolint:staticcheck // Ansible's words
+		return fmt.Errorf("Unrecognized parameter(s) given to password lookup: %s", name)
 	}
 	return nil
 }
@@ -278,10 +278,10 @@ func lockFolder(dir string) (unlock func(), err error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
-		_ = f.Close() //nolint:errcheck // the first error counts
+		_ = f.Close()
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	return func() { _ = f.Close() }, nil //nolint:errcheck // closing unlocks
+	return func() { _ = f.Close() }, nil
 }
 
 // ownerName is the name, else the number, of the user who owns a file.

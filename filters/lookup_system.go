@@ -129,7 +129,7 @@ func lookupVars(r *request) ([]any, error) {
 	for _, term := range r.Terms {
 		name, ok := term.(string)
 		if !ok {
-			return nil, fmt.Errorf(`Invalid setting identifier, "%s" is not a string, its a %s`, shown(term), value.TypeName(term)) //nolint:staticcheck // Ansible's words
+			return nil, fmt.Errorf(`Invalid setting identifier, "%s" is not a string, its a %s`, shown(term), value.TypeName(term))
 		}
 		v, found, err := r.scope.Lookup(r.ctx, name)
 		if err != nil {
@@ -147,7 +147,7 @@ func lookupVars(r *request) ([]any, error) {
 		case undefined:
 			return nil, u.Use()
 		default:
-			return nil, fmt.Errorf("No variable found with this name: %s", name) //nolint:staticcheck // Ansible's words
+			return nil, fmt.Errorf("No variable found with this name: %s", name)
 		}
 	}
 	return out, nil
@@ -166,7 +166,7 @@ func lookupVarNames(r *request) ([]any, error) {
 	for _, term := range terms {
 		re, err := shared.compile(term, false, false)
 		if err != nil {
-			return nil, fmt.Errorf(`Unable to use "%s" as a search parameter: %w`, term, err) //nolint:staticcheck // Ansible's words
+			return nil, fmt.Errorf(`Unable to use "%s" as a search parameter: %w`, term, err)
 		}
 		for _, name := range scope.Names() {
 			found, err := re.MatchString(name)
@@ -253,7 +253,7 @@ func (r *request) inline(term string, names ...string) (key string, options *val
 		options.Set(name, v)
 	}
 	if len(words) == 0 {
-		return "", nil, errors.New("Search key is required but was not found") //nolint:staticcheck // Ansible's words
+		return "", nil, errors.New("Search key is required but was not found")
 	}
 	return strings.Join(words, " "), options, nil
 }
@@ -343,7 +343,7 @@ func (r *request) httpClient() (*http.Client, error) {
 func (r *request) fetch(client *http.Client, url string) (string, error) {
 	req, err := http.NewRequestWithContext(r.ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return "", fmt.Errorf("Failed lookup url for %s : %w", url, err) //nolint:staticcheck // Ansible's words
+		return "", fmt.Errorf("Failed lookup url for %s : %w", url, err)
 	}
 	agent, err := r.textOption("http_agent", "ansible-httpget")
 	if err != nil {
@@ -368,15 +368,15 @@ func (r *request) fetch(client *http.Client, url string) (string, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("Failed lookup url for %s : %w", url, err) //nolint:staticcheck // Ansible's words
+		return "", fmt.Errorf("Failed lookup url for %s : %w", url, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
-		return "", fmt.Errorf("Received HTTP error for %s : HTTP Error %s", url, resp.Status) //nolint:staticcheck // Ansible's words
+		return "", fmt.Errorf("Received HTTP error for %s : HTTP Error %s", url, resp.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return "", fmt.Errorf("Failed lookup url for %s : %w", url, err) //nolint:staticcheck // Ansible's words
+		return "", fmt.Errorf("Failed lookup url for %s : %w", url, err)
 	}
 	if len(body) > maxBody {
 		return "", fmt.Errorf("the answer of %s is longer than %d bytes", url, maxBody)

@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/jinja"
@@ -271,7 +272,7 @@ func product(c *jinja.Call) (any, error) {
 		next := make([][]any, 0, len(lines)*len(col))
 		for _, line := range lines {
 			for _, v := range col {
-				next = append(next, append(line[:len(line):len(line)], v))
+				next = append(next, append(slices.Clip(line), v))
 			}
 		}
 		lines = next

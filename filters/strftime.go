@@ -20,11 +20,11 @@ func strftime(format string, t time.Time) string {
 		}
 		start := i
 		i++
-		flags := ""
+		first := i
 		for i < len(format) && strings.IndexByte("_-0^#", format[i]) >= 0 {
-			flags += format[i : i+1]
 			i++
 		}
+		flags := format[first:i]
 		width := 0
 		for i < len(format) && format[i] >= '0' && format[i] <= '9' && width < 100 {
 			width = width*10 + int(format[i]-'0')

@@ -79,7 +79,7 @@ func (u splitURL) host() (username, password, hostname, port any, err error) {
 		}
 	}
 	rest := u.netloc[at+1:]
-	name, number := rest, ""
+	var name, number string
 	if inner, ok := strings.CutPrefix(rest, "["); ok {
 		var after string
 		name, after, _ = strings.Cut(inner, "]")

@@ -142,8 +142,13 @@ func TestMemoryBetweenScopes(t *testing.T) {
 		name string
 		want string
 	}{
-		{one, "plain", "'p'"}, {two, "plain", "'p'"}, {base, "plain", "'p'"},
-		{one, "outer", "'<1>!'"}, {two, "outer", "'<2>!'"}, {one, "of_item", "'<1>'"}, {two, "of_item", "'<2>'"},
+		{one, "plain", "'p'"},
+		{two, "plain", "'p'"},
+		{base, "plain", "'p'"},
+		{one, "outer", "'<1>!'"},
+		{two, "outer", "'<2>!'"},
+		{one, "of_item", "'<1>'"},
+		{two, "of_item", "'<2>'"},
 	} {
 		if got := read(t, c.s, c.name); got != c.want {
 			t.Errorf("%s is %s, want %s", c.name, got, c.want)
@@ -271,8 +276,21 @@ func TestCondition(t *testing.T) {
 		v    any
 		want bool
 	}{
-		{"n > 3", true}, {"n > 9", false}, {"e", false}, {"yes and n", true}, {nil, true}, {"", true}, {"  ", true}, {true, true}, {false, false},
-		{0, false}, {tpl("{{ n > 3 }}"), true}, {"r.rc == 0", true}, {"nope is defined", false}, {"'\\n' == '\n'", true}, {tpl("n > 3"), true},
+		{"n > 3", true},
+		{"n > 9", false},
+		{"e", false},
+		{"yes and n", true},
+		{nil, true},
+		{"", true},
+		{"  ", true},
+		{true, true},
+		{false, false},
+		{0, false},
+		{tpl("{{ n > 3 }}"), true},
+		{"r.rc == 0", true},
+		{"nope is defined", false},
+		{"'\\n' == '\n'", true},
+		{tpl("n > 3"), true},
 	} {
 		got, err := s.Condition(t.Context(), c.v, diag.Pos{})
 		if err != nil || got != c.want {
