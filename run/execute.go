@@ -243,15 +243,21 @@ func (j *job) misjudged(r *result, what string, err error, s *vars.Scope) *vars.
 
 // after sees the task's own result besides everything else.
 func (j *job) after(s *vars.Scope, r *result) *vars.Scope {
+	return s.With(vars.Layer{Level: vars.Magic, Source: "the task's result", Vars: j.gave(r)})
+}
+
+// gave are the variables that a result brings at once, to conditions on it and to the further items of a loop.
+func (j *job) gave(r *result) *value.Dict {
 	d := value.NewDict()
 	for k, v := range r.facts.All() {
 		d.Set(k, v)
 	}
 	merge(d, r.set)
+	merge(d, r.included)
 	if j.w.task.Register != "" {
 		d.Set(j.w.task.Register, r.data)
 	}
-	return s.With(vars.Layer{Level: vars.Magic, Source: "the task's result", Vars: d})
+	return d
 }
 
 // notices renders notify.

@@ -266,14 +266,14 @@ func (b *batch) take(ctx context.Context, g *group) ([]node, []*handler, error) 
 // imported makes the play know the roles that import_role brought into what was included: their handlers and variables.
 func (b *batch) imported(ctx context.Context, list []playbook.Node, extra []vars.Layer) {
 	for _, role := range playbook.Imported(list) {
-		b.know(ctx, role, extra)
+		b.know(ctx, role, useVars(role), extra)
 	}
 }
 
 // know adds a role that came while the play runs.
-func (b *batch) know(ctx context.Context, role *playbook.Role, extra []vars.Layer) {
-	if role.Public && !slices.Contains(b.public, role) {
-		b.play.public = append(b.play.public, role)
+func (b *batch) know(ctx context.Context, role *playbook.Role, own *value.Dict, extra []vars.Layer) {
+	if role.Public && !slices.ContainsFunc(b.public, func(p publicRole) bool { return p.role == role }) {
+		b.play.public = append(b.play.public, publicRole{role, own})
 	}
 	known := make(map[*playbook.Task]bool, len(b.handlers))
 	for _, h := range b.handlers {
@@ -302,7 +302,7 @@ func (b *batch) takeRole(ctx context.Context, g *group, parent *playbook.Keyword
 		return nil, err
 	}
 	extra := append(slices.Clone(g.w.n.extra), vars.Layer{Level: vars.RoleParams, Source: "include_role vars", Vars: g.inc.vars})
-	b.know(ctx, role, extra)
+	b.know(ctx, role, g.inc.vars, extra)
 	for _, block := range role.Blocks() {
 		b.imported(ctx, block.(*playbook.Block).Body, extra)
 	}

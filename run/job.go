@@ -279,13 +279,15 @@ func (j *job) loop(ctx context.Context, s *vars.Scope, items *value.List, o *out
 			"value in the `loop_control` option for the task to something else to avoid variable collisions and unexpected behavior.",
 			j.w.info.Name, c.variable)})
 	}
+	seen := value.NewDict() // what items leave for those after them
 	for i, item := range items.Items {
 		if i > 0 && c.pause > 0 && !wait(ctx, j.b.r.o.Stop, c.pause) {
 			break
 		}
-		is := j.itemScope(s, c, items, i)
+		is := j.itemScope(s, c, items, i, seen)
 		r := j.single(ctx, is, nil)
 		j.itemData(ctx, is, c, r, item, i)
+		merge(seen, j.gave(r))
 		o.items = append(o.items, r)
 		j.tellItem(r)
 		if stop, err := j.breaks(ctx, is, r); stop || err != nil || ctx.Err() != nil {
@@ -335,7 +337,7 @@ func (j *job) loopControl(ctx context.Context, s *vars.Scope) (loopSettings, err
 	return c, e.err
 }
 
-func (j *job) itemScope(s *vars.Scope, c loopSettings, items *value.List, i int) *vars.Scope {
+func (j *job) itemScope(s *vars.Scope, c loopSettings, items *value.List, i int, seen *value.Dict) *vars.Scope {
 	d := value.NewDict(c.variable, items.Items[i], "ansible_loop_var", c.variable)
 	if c.index != "" {
 		d.Set(c.index, i)
@@ -344,7 +346,10 @@ func (j *job) itemScope(s *vars.Scope, c loopSettings, items *value.List, i int)
 	if c.extended {
 		d.Set("ansible_loop", extended(c, items, i))
 	}
-	return s.With(vars.Layer{Level: vars.Magic, Source: "loop", Vars: d})
+	if seen.Len() == 0 {
+		return s.With(vars.Layer{Level: vars.Magic, Source: "loop", Vars: d})
+	}
+	return s.With(vars.Layer{Level: vars.Magic, Source: "items before", Vars: seen}, vars.Layer{Level: vars.Magic, Source: "loop", Vars: d})
 }
 
 func extended(c loopSettings, items *value.List, i int) *value.Dict {

@@ -44,12 +44,7 @@ func searchPath(p *play, t *playbook.Task) []string {
 		}
 	}
 	out = append(out, p.dir)
-	seen := map[string]bool{}
-	return slices.DeleteFunc(out, func(d string) bool {
-		was := seen[d]
-		seen[d] = true
-		return was
-	})
+	return unique(out)
 }
 
 // Find implements modules.Local.

@@ -90,7 +90,11 @@ func (m *magic) ofPlay(name string) (any, bool) {
 			return texts(m.p.left(m.b.names)), true
 		}
 	case "ansible_play_role_names", "role_names":
-		return m.p.roleNames(), true
+		return texts(m.p.roleNames()), true
+	case "ansible_dependent_role_names":
+		return texts(m.p.dependencyNames()), true
+	case "ansible_role_names":
+		return texts(unique(append(m.p.dependencyNames(), m.p.roleNames()...))), true
 	}
 	return nil, false
 }
@@ -123,12 +127,6 @@ func (m *magic) ofTask(name string) (any, bool) {
 			}
 		}
 		return l, l.Len() > 0
-	case "ansible_dependent_role_names":
-		l := value.NewList()
-		for _, d := range role.Dependencies {
-			l.Append(d.Name)
-		}
-		return l, true
 	}
 	return nil, false
 }
@@ -206,12 +204,45 @@ func (p *play) left(names []string) []string {
 	return out
 }
 
-func (p *play) roleNames() *value.List {
-	l := value.NewList()
+// roleNames are the names of the play's roles without their dependencies, in order.
+func (p *play) roleNames() []string {
+	var out []string
 	for _, r := range p.src.Roles {
-		l.Append(r.Name)
+		out = append(out, r.Name)
 	}
-	return l
+	for _, r := range p.public {
+		out = append(out, r.role.Name)
+	}
+	return out
+}
+
+// dependencyNames are the names of the roles that the play's depend on, each once.
+func (p *play) dependencyNames() []string {
+	var out []string
+	var add func([]*playbook.Role)
+	add = func(roles []*playbook.Role) {
+		for _, r := range roles {
+			out = append(out, r.Name)
+			add(r.Dependencies)
+		}
+	}
+	for _, r := range p.src.Roles {
+		add(r.Dependencies)
+	}
+	for _, r := range p.public {
+		add(r.role.Dependencies)
+	}
+	return unique(out)
+}
+
+// unique leaves out texts that were there before.
+func unique(in []string) []string {
+	seen := make(map[string]bool, len(in))
+	return slices.DeleteFunc(in, func(s string) bool {
+		was := seen[s]
+		seen[s] = true
+		return was
+	})
 }
 
 func (r *runner) groupNames(h *inventory.Host) *value.List {
@@ -298,12 +329,9 @@ func (h *hostsMapping) Lookup(_ context.Context, key any) (any, bool, error) {
 	return &allVars{s: h.m.r.hostScope(h.m.p, h.m.b, hv), h: hv}, true, nil
 }
 
-// hostScope sees what hostvars shows of a host: no task's variables.
+// hostScope sees what hostvars shows of a host: no play's, role's or task's variables.
 func (r *runner) hostScope(p *play, b *batch, h *hostVars) *vars.Scope {
 	layers := h.layers(r)
-	if p != nil {
-		layers = append(layers, p.layers...)
-	}
 	m := &magic{r: r, p: p, b: b, h: h}
 	layers = append(layers,
 		vars.Layer{Level: vars.Extra, Source: "extra vars", Vars: r.o.ExtraVars},

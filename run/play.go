@@ -34,8 +34,8 @@ type play struct {
 	gatherNode *playbook.Task
 	smart      bool // gather only where it was not done yet
 	handlers   []*handler
-	public     []*playbook.Role // brought by include_role with public
-	ended      bool             // meta: end_play
+	public     []publicRole // brought while the play runs
+	ended      bool         // meta: end_play
 
 	lateFiles []any // entries of vars_files whose names need a host
 	filesMu   sync.Mutex

@@ -68,7 +68,7 @@ func (b *batch) failed(o *outcome, st *HostStats) (rescued bool) {
 		return false
 	}
 	st.Rescued++
-	h.setVar("ansible_failed_task", value.NewDict("name", o.w.info.Name, "action", o.w.task.Action))
+	h.setVar("ansible_failed_task", value.NewDict("name", rawText(o.w.task.Name.Value), "action", o.w.task.Action))
 	h.setVar("ansible_failed_result", registered(o.res.data))
 	return true
 }

@@ -72,7 +72,7 @@ func (p *play) varsFiles(ctx context.Context) error {
 // filesOf gives the layers of the vars_files whose names need the host's variables. A name that is still not known is left
 // out, as Ansible does: it may come to be known later in the play.
 func (b *batch) filesOf(ctx context.Context, h *hostVars) []vars.Layer {
-	s := b.r.hostScope(b.play, b, h)
+	s := b.r.hostScope(b.play, b, h).With(b.layers...)
 	var out []vars.Layer
 	for _, entry := range b.lateFiles {
 		layer, err := b.varsFile(ctx, s, entry)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/playbook"
 	"github.com/hostlerhq/hostler/run/actions"
 	"github.com/hostlerhq/hostler/vars"
@@ -47,8 +48,9 @@ func (p *play) newWork(n *node) *work {
 	w.layers = append(w.layers, p.layers...)
 	for _, r := range p.roles() {
 		w.layers = append(w.layers,
-			vars.Layer{Level: vars.RoleDefaults, Source: r.Name + " defaults", Vars: r.Defaults},
-			vars.Layer{Level: vars.RoleVars, Source: r.Name + " vars", Vars: r.Vars})
+			vars.Layer{Level: vars.RoleDefaults, Source: r.role.Name + " defaults", Vars: r.role.Defaults},
+			vars.Layer{Level: vars.RoleVars, Source: "vars of " + r.role.Name + "'s use", Vars: r.vars},
+			vars.Layer{Level: vars.RoleVars, Source: r.role.Name + " vars", Vars: r.role.Vars})
 	}
 	w.layers = append(w.layers, roleLayers(t.Role)...)
 	for _, k := range slices.Backward(w.chain) {
@@ -66,19 +68,37 @@ func (p *play) newWork(n *node) *work {
 	return w
 }
 
+// publicRole is a role whose variables the whole play sees, and those that stand at its use.
+type publicRole struct {
+	role *playbook.Role
+	vars *value.Dict
+}
+
 // roles are those whose variables the whole play sees.
-func (p *play) roles() []*playbook.Role {
-	var out []*playbook.Role
-	var add func([]*playbook.Role)
-	add = func(list []*playbook.Role) {
-		for _, r := range list {
-			add(r.Dependencies)
-			out = append(out, r)
+func (p *play) roles() []publicRole {
+	var out []publicRole
+	var add func(*playbook.Role, *value.Dict)
+	add = func(r *playbook.Role, own *value.Dict) {
+		for _, d := range r.Dependencies {
+			add(d, d.Tasks.Vars)
 		}
+		out = append(out, publicRole{r, own})
 	}
-	add(p.src.Roles)
-	add(p.public)
+	for _, r := range p.src.Roles {
+		add(r, useVars(r))
+	}
+	for _, r := range p.public {
+		add(r.role, r.vars)
+	}
 	return out
+}
+
+// useVars are the vars at a role's entry, or at its import_role.
+func useVars(r *playbook.Role) *value.Dict {
+	if r.Included {
+		return r.Tasks.Level.Parent.Vars
+	}
+	return r.Tasks.Vars
 }
 
 // roleLayers are the variables that a role's own tasks see, those of the roles that asked for it below.
