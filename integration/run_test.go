@@ -52,6 +52,7 @@ func runCases() []runCase {
 		{name: "maxfail", code: 2},
 		{name: "meta"},
 		{name: "imported"},
+		{name: "argspec"},
 		{name: "serial", code: 2},
 		{name: "scopes"},
 		{name: "loops_more"},
@@ -179,6 +180,7 @@ func optionsFor(ctx context.Context, t *testing.T, dir string) run.Options {
 func masked(s string) string {
 	for _, r := range []struct{ from, to string }{
 		{`"(delta|start|end)": "[^"]*"`, `"$1": "TIME"`},
+		{`ansible\.parsing\.yaml\.objects\.AnsibleUnicode`, "str"},
 		{`("msg": ")(Failed to connect to the host via ssh)[^"]*"`, `$1$2"`},
 		{`("msg": "The (task includes an option with an undefined variable|conditional check '[^']*' failed))[^"]*"`, `$1"`},
 		{`Using \S+ as config file\n`, ""},

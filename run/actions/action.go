@@ -110,7 +110,7 @@ type Stats struct {
 // List gives the actions in the order of their names.
 func List() []*Action {
 	return []*Action{
-		&addHost, &assert, &debug, &fail, &groupBy, &includeRole, &includeVars, &pause, &setFact, &setStats, &waitForConnection,
+		&addHost, &assert, &debug, &fail, &groupBy, &includeRole, &includeVars, &pause, &setFact, &setStats, &validateArgumentSpec, &waitForConnection,
 	}
 }
 
