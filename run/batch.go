@@ -78,12 +78,14 @@ func (p *play) remove(name string) {
 	p.r.mu.Lock()
 	defer p.r.mu.Unlock()
 	p.removed[name] = true
+	clear(p.lists)
 }
 
 func (p *play) restore(name string) {
 	p.r.mu.Lock()
 	defer p.r.mu.Unlock()
 	delete(p.removed, name)
+	clear(p.lists)
 }
 
 // startPlace is where hosts begin: after --start-at-task, if that is still to be found.

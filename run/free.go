@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hostlerhq/hostler/playbook"
 )
@@ -9,20 +10,20 @@ import (
 // free lets every host go through the play at its own pace. With host_pinned no more hosts are under way than there
 // are forks, each to its end.
 func (b *batch) free(ctx context.Context) {
-	f := &freeRun{batch: b, busy: make(map[*hostState]bool), active: make(map[*playbook.Task]int), works: make(map[*node]*work)}
-	f.pinned = b.strategy == "host_pinned"
+	f := &freeRun{batch: b, active: make(map[*playbook.Task]int), works: make(map[*node]*work), ready: slices.Clone(b.hosts)}
+	if b.strategy == "host_pinned" {
+		n := min(b.r.o.Forks, len(f.ready))
+		f.ready, f.waiting = f.ready[:n:n], f.ready[n:]
+	}
 	for b.err == nil {
-		started := f.start(ctx)
+		f.start(ctx)
 		if f.running == 0 {
-			if !started {
-				return
-			}
-			continue
+			return
 		}
 		o := <-b.results
 		f.running--
-		f.active[o.w.task]--
-		delete(f.busy, o.h)
+		f.active[o.w.n.task]--
+		f.ready = append(f.ready, o.h)
 		b.process(o)
 		b.includes(ctx, []*outcome{o})
 		f.rules(o)
@@ -35,83 +36,119 @@ func (b *batch) free(ctx context.Context) {
 
 type freeRun struct {
 	*batch
-	busy    map[*hostState]bool
+	ready   []*hostState // that do nothing and may go on, the longest idle first
+	waiting []*hostState // of host_pinned, that have not begun
+	ended   []*hostState // that came to the end or went missing
 	active  map[*playbook.Task]int
 	works   map[*node]*work
 	running int
-	pinned  bool
 }
 
-// start gives work to every idle host that a slot is free for, and reports whether anything was begun or done.
-func (f *freeRun) start(ctx context.Context) bool {
-	did := false
-	under := 0
-	for _, h := range f.hosts {
-		if h.unreachable || f.busy[h] {
-			under++
-			continue
+// progress is how far a host got.
+type progress int
+
+const (
+	moved progress = iota // it may go on at once
+	busy                  // it has work
+	held                  // throttle keeps it waiting
+	full                  // there is no free slot
+	atEnd
+)
+
+// start gives work to the idle hosts as far as slots are free.
+func (f *freeRun) start(ctx context.Context) {
+	var stay []*hostState
+	for len(f.ready) > 0 && f.err == nil && !f.r.stopping(ctx) {
+		h := f.ready[0]
+		got := moved
+		for got == moved && f.err == nil {
+			got = f.one(ctx, h)
 		}
-		if f.pinned && under >= f.r.o.Forks {
+		if got == full {
 			break
 		}
-		for !f.busy[h] && !h.unreachable && f.err == nil && !f.r.stopping(ctx) {
-			n := h.peek().n
-			if n == nil {
-				h.take()
-				break
+		f.ready = f.ready[1:]
+		switch got {
+		case held:
+			stay = append(stay, h)
+		case atEnd:
+			f.ended = append(f.ended, h)
+			if len(f.waiting) > 0 {
+				f.ready, f.waiting = append(f.ready, f.waiting[0]), f.waiting[1:]
 			}
-			under++
-			if !f.one(ctx, h, n) {
-				break
-			}
-			did = true
 		}
 	}
-	return did
+	if stay != nil {
+		f.ready = append(stay, f.ready...)
+	}
 }
 
-// one takes a host one node further; false means that it has to wait.
-func (f *freeRun) one(ctx context.Context, h *hostState, n *node) bool {
-	if n.implicit != "" {
+// one takes a host one node further.
+func (f *freeRun) one(ctx context.Context, h *hostState) progress {
+	if h.unreachable {
+		return atEnd
+	}
+	n := h.peek().n
+	switch {
+	case n == nil:
+		h.take()
+		return atEnd
+	case n.implicit != "":
 		h.take()
 		f.implicit(n, []*hostState{h})
-		return true
-	}
-	if len(f.willing(n.task, []*hostState{h})) == 0 {
+		return moved
+	case len(f.willing(n.task, []*hostState{h})) == 0:
 		h.take()
-		return true
+		return moved
 	}
-	w, ok := f.works[n]
-	if !ok {
-		w = f.work(n)
-		w.begin(ctx, f.batch, h)
-		f.works[n] = w
-		if w.once && w.action == nil {
-			f.r.warn("Using run_once with the free strategy is not currently supported. This task will still be executed for every host in the inventory list.")
-		}
-		w.once = false
-	}
+	w := f.workOf(ctx, h, n)
 	if n.task.BaseAction() == "meta" {
 		h.take()
 		f.r.events.emit(TaskStarted{Task: w.info, Hosts: 1})
 		f.meta(ctx, w, metaName(n.task), h)
-		return true
+		f.revive()
+		return moved
 	}
 	if w.throttle > 0 && f.active[n.task] >= w.throttle {
-		return false
+		return held
 	}
 	select {
 	case f.r.slots <- struct{}{}:
 	default:
-		return false
+		return full
 	}
 	h.take()
-	f.busy[h] = true
 	f.running++
 	f.active[n.task]++
 	f.r.events.emit(TaskStarted{Task: w.info, Hosts: 1})
 	go f.work1(ctx, w, h)
-	return true
+	return busy
+}
+
+// workOf is the task made ready, once for all hosts.
+func (f *freeRun) workOf(ctx context.Context, h *hostState, n *node) *work {
+	if w, ok := f.works[n]; ok {
+		return w
+	}
+	w := f.work(n)
+	w.begin(ctx, f.batch, h)
+	f.works[n] = w
+	if w.once && w.action == nil {
+		f.r.warn("Using run_once with the free strategy is not currently supported. This task will still be executed for every host in the inventory list.")
+	}
+	w.once = false
+	return w
+}
+
+// revive takes hosts up again that meta: clear_host_errors gave back.
+func (f *freeRun) revive() {
+	f.ended = slices.DeleteFunc(f.ended, func(h *hostState) bool {
+		if !h.active() {
+			return false
+		}
+		f.ready = append(f.ready, h)
+		return true
+	})
 }
 
 // rules applies any_errors_fatal and max_fail_percentage.

@@ -84,10 +84,10 @@ func (m *magic) ofPlay(name string) (any, bool) {
 	case "ansible_play_hosts_all":
 		return texts(m.p.all), true
 	case "ansible_play_hosts":
-		return texts(m.p.left(m.p.all)), true
+		return m.p.left(m.p.all), true
 	case "play_hosts", "ansible_play_batch":
 		if m.b != nil {
-			return texts(m.p.left(m.b.names)), true
+			return m.p.left(m.b.names), true
 		}
 	case "ansible_play_role_names", "role_names":
 		return texts(m.p.roleNames()), true
@@ -189,19 +189,29 @@ func texts(in []string) *value.List {
 }
 
 // left are the hosts of a list that neither failed nor ended.
-func (p *play) left(names []string) []string {
-	p.r.mu.RLock()
-	defer p.r.mu.RUnlock()
-	if len(p.removed) == 0 {
-		return names
+func (p *play) left(names []string) *value.List {
+	if len(names) == 0 {
+		return value.NewList()
 	}
-	out := make([]string, 0, len(names))
+	p.r.mu.RLock()
+	l, ok := p.lists[&names[0]]
+	p.r.mu.RUnlock()
+	if ok {
+		return l
+	}
+	p.r.mu.Lock()
+	defer p.r.mu.Unlock()
+	l = &value.List{Items: make([]any, 0, len(names))}
 	for _, n := range names {
 		if !p.removed[n] {
-			out = append(out, n)
+			l.Items = append(l.Items, n)
 		}
 	}
-	return out
+	if p.lists == nil {
+		p.lists = make(map[*string]*value.List)
+	}
+	p.lists[&names[0]] = l
+	return l
 }
 
 // roleNames are the names of the play's roles without their dependencies, in order.

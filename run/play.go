@@ -25,8 +25,9 @@ type play struct {
 	nodes  []node
 	all    []string // every host of the pattern
 	layers []vars.Layer
-	// removed are the hosts that failed, went missing or ended.
+	// removed are the hosts that failed, went missing or ended; lists remembers what left gave since it changed last.
 	removed map[string]bool
+	lists   map[*string]*value.List
 
 	strategy   string
 	maxFail    float64 // share of hosts that may fail; negative for no limit
