@@ -30,14 +30,14 @@ type Scope struct {
 // remembered is a variable once rendered.
 type remembered struct {
 	v     any
-	needs map[string]struct{} // the other names that were read to make it
+	needs []string // the other names that it reads itself; what those need stands with them
 }
 
 // frame is one variable being rendered.
 type frame struct {
 	name     string
 	pos      diag.Pos
-	needs    map[string]struct{}
+	needs    []string
 	volatile bool
 }
 
@@ -104,7 +104,6 @@ func (s *Scope) Volatile() {
 func (s *Scope) Lookup(ctx context.Context, name string) (any, bool, error) {
 	s.note(name)
 	if r, ok := s.recall(name); ok {
-		s.noteAll(r.needs)
 		return r.v, true, nil
 	}
 	raw, found, err := s.raw(ctx, name)
@@ -117,11 +116,10 @@ func (s *Scope) Lookup(ctx context.Context, name string) (any, bool, error) {
 	if err := s.cycle(name); err != nil {
 		return nil, false, err
 	}
-	f := &frame{name: name, pos: place(raw), needs: map[string]struct{}{}}
+	f := &frame{name: name, pos: place(raw)}
 	s.stack = append(s.stack, f)
 	v, err := s.lenient(ctx, raw)
 	s.stack = s.stack[:len(s.stack)-1]
-	s.noteAll(f.needs)
 	if err != nil {
 		return nil, false, fmt.Errorf("variable %q: %w", name, err)
 	}
@@ -206,35 +204,58 @@ func (s *Scope) remember(name string, r *remembered) {
 	s.memory[name] = r
 }
 
-// touches reports whether a layer that With added may define the name or one that it needs.
-func (s *Scope) touches(name string, needs map[string]struct{}) bool {
+// touches reports whether a layer that With added may define the name or one that it needs, be it through others.
+func (s *Scope) touches(name string, needs []string) bool {
 	for i := range s.added {
-		l := &s.added[i]
-		if l.Lookup != nil {
+		if s.added[i].Lookup != nil {
 			return true
 		}
-		if _, ok := l.Vars.Get(name); ok {
+	}
+	return s.reaches(name, needs, map[string]struct{}{})
+}
+
+// reaches follows the needs. What this scope remembers itself is touched, else a scope below would remember it.
+func (s *Scope) reaches(name string, needs []string, seen map[string]struct{}) bool {
+	if _, ok := seen[name]; ok {
+		return false
+	}
+	seen[name] = struct{}{}
+	if _, own := s.memory[name]; own {
+		return true
+	}
+	for i := range s.added {
+		if _, ok := s.added[i].Vars.Get(name); ok {
 			return true
 		}
-		for need := range needs {
-			if _, ok := l.Vars.Get(need); ok {
-				return true
-			}
+	}
+	for _, need := range needs {
+		var further []string
+		if r := s.parent.find(need); r != nil {
+			further = r.needs
+		}
+		if s.reaches(need, further, seen) {
+			return true
 		}
 	}
 	return false
 }
 
+// find gives what the scope or one below it remembers of a name, whether it holds here or not.
+func (s *Scope) find(name string) *remembered {
+	for ; s != nil; s = s.parent {
+		if r, ok := s.memory[name]; ok {
+			return r
+		}
+	}
+	return nil
+}
+
 // note records that what is being rendered needs a name.
 func (s *Scope) note(name string) {
 	if n := len(s.stack); n > 0 {
-		s.stack[n-1].needs[name] = struct{}{}
-	}
-}
-
-func (s *Scope) noteAll(names map[string]struct{}) {
-	if n := len(s.stack); n > 0 {
-		maps.Copy(s.stack[n-1].needs, names)
+		if f := s.stack[n-1]; !slices.Contains(f.needs, name) {
+			f.needs = append(f.needs, name)
+		}
 	}
 }
 
