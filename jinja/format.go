@@ -167,7 +167,7 @@ func (f *formatter) lookup(name string) (any, error) {
 			}
 		}
 		if v, err = f.rt.getItem(v, key); err == nil {
-			if u, ok := v.(*Undefined); ok {
+			if u, ok := v.(*Undefined); ok && !u.lenient() {
 				return nil, u.Use()
 			}
 		}

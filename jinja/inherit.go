@@ -246,11 +246,7 @@ func (rt *runtime) load(from, name string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := rt.env.template(origin{name: path, line: 1, col: 1}, text, rt.opts)
-	if err == nil && t.code.mutates {
-		rt.mutates = true
-	}
-	return t, err
+	return rt.env.template(origin{name: path, line: 1, col: 1}, text, rt.opts)
 }
 
 func (n *includeNode) exec(f *frame) (signal, error) {

@@ -51,7 +51,7 @@ func (rt *runtime) mapped(m value.Mapping, key any) (any, bool, error) {
 }
 
 // read gives a name of the Scope: the value that the template has read already, else the Scope's.
-func (sp *namespaceOf) read(ctx context.Context, name string) (any, bool, error) {
+func (sp *namespaceOf) read(ctx context.Context, rt *runtime, name string) (any, bool, error) {
 	for id, n := range sp.code.names {
 		if n == name && sp.cache[id] != unset {
 			return sp.cache[id], true, nil
@@ -60,5 +60,34 @@ func (sp *namespaceOf) read(ctx context.Context, name string) (any, bool, error)
 	if sp.scope == nil {
 		return nil, false, nil
 	}
-	return sp.scope.Lookup(ctx, name)
+	return rt.fromScope(ctx, sp.scope, name)
+}
+
+// fromScope reads a name of a scope. What the rendering was given is copied when it may be altered, once for each name:
+// included templates and blocks share the copy. The rendering's own frames are read as they are.
+func (rt *runtime) fromScope(ctx context.Context, s Scope, name string) (any, bool, error) {
+	if !rt.mutates {
+		return s.Lookup(ctx, name)
+	}
+	switch x := s.(type) {
+	case emptyScope:
+		return nil, false, nil
+	case *localScope:
+		if x.f.rt == rt {
+			return x.Lookup(ctx, name)
+		}
+	}
+	if v, ok := rt.copies[name]; ok {
+		return v, true, nil
+	}
+	v, found, err := s.Lookup(ctx, name)
+	if err != nil || !found {
+		return v, found, err
+	}
+	v = rt.own(v)
+	if rt.copies == nil {
+		rt.copies = map[string]any{}
+	}
+	rt.copies[name] = v
+	return v, true, nil
 }

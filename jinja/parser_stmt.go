@@ -397,6 +397,7 @@ func onlySpace(stmts []node) bool {
 }
 
 func (p *parser) extendsStatement(pos int) (node, error) {
+	p.code.mutates = true // the other template may
 	x, err := p.expression()
 	p.code.extends = true
 	return &extendsNode{pos: pos, x: x}, err
@@ -412,6 +413,7 @@ func (p *parser) withContext(def bool) bool {
 }
 
 func (p *parser) includeStatement(pos int) (node, error) {
+	p.code.mutates = true // the other template may
 	x, err := p.expression()
 	if err != nil {
 		return nil, err
@@ -427,6 +429,7 @@ func (p *parser) includeStatement(pos int) (node, error) {
 }
 
 func (p *parser) importStatement(pos int) (node, error) {
+	p.code.mutates = true // the other template may
 	x, err := p.expression()
 	if err != nil {
 		return nil, err
@@ -444,6 +447,7 @@ func (p *parser) importStatement(pos int) (node, error) {
 }
 
 func (p *parser) fromStatement(pos int) (node, error) {
+	p.code.mutates = true // the other template may
 	x, err := p.expression()
 	if err != nil {
 		return nil, err

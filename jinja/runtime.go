@@ -19,7 +19,8 @@ type runtime struct {
 	// special is set once a value was made that must not leave the template as it is, or a container was
 	// changed and so may contain itself.
 	special    bool
-	mutates    bool // values of the Scope are copied before they are used
+	mutates    bool           // values of the Scope are copied before they are used
+	copies     map[string]any // by name, of what the Scope gave
 	autoescape bool
 	captured   any   // the text a filter block or set block is about
 	stack      []any // arguments of the calls under way

@@ -100,12 +100,11 @@ func (f *frame) lookup(id int, name string, pos int) (v any, missing bool, err e
 		return v, false, nil
 	}
 	if sp.scope != nil {
-		v, found, err := sp.scope.Lookup(f.rt.ctx, name)
+		v, found, err := f.rt.fromScope(f.rt.ctx, sp.scope, name)
 		if err != nil {
 			return nil, false, err
 		}
 		if found {
-			v = f.rt.own(v)
 			sp.cache[id] = v
 			return v, false, nil
 		}
@@ -136,7 +135,7 @@ func (s *localScope) Lookup(ctx context.Context, name string) (any, bool, error)
 			return v, true, nil
 		}
 	}
-	return s.f.space.read(ctx, name)
+	return s.f.space.read(ctx, s.f.rt, name)
 }
 
 func (f *frame) scopeAt(b *block) Scope { return &localScope{f: f, block: b} }

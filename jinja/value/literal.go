@@ -440,7 +440,7 @@ func escapeAt(s string, bytes bool) (n int, out string, err error) {
 // namedEscape reads N{EURO SIGN}.
 func namedEscape(s string) (int, string, error) {
 	end := strings.IndexByte(s, '}')
-	if end < 2 || s[1] != '{' {
+	if end < 3 || s[1] != '{' {
 		return 0, "", Errorf(ValueError, "malformed \\N character escape")
 	}
 	name := strings.ToUpper(s[2:end])
