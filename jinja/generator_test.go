@@ -108,6 +108,10 @@ d.x.y | default(S)
 S or S
 S and S
 S.encode() | string
+S.encode().hex()
+missing | d(S)
+S.rjust(I)
+S.center(7)
 S.encode("utf-8").decode()
 S.partition("a")[2]
 S.rpartition("a")[0]
@@ -161,6 +165,13 @@ U | sum(attribute="uid")
 [I, N, I] | max
 U | map(attribute="uid") | max
 S.find("a")
+S.rindex("a")
+S.rcount("a") | default(I)
+I.conjugate()
+I.bit_count()
+(I, I).count(I)
+(I, I).index(I)
+{"a": I} | items | length
 S.rfind(S)
 S.index("a")
 S.count("a")
@@ -345,6 +356,15 @@ L | default(L)
 users | map(attribute="groups") | sum(start=[])
 L | list + [A]
 L.copy()
+(N | float).as_integer_ratio()
+L.sort()
+L.extend(L)
+L.insert(I, A)
+L.remove(A)
+L.reverse()
+L.clear()
+D.clear()
+D.values() | map("string")
 `
 
 const dictPatterns = `

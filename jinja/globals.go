@@ -60,6 +60,10 @@ func globalRange(c *Call) (any, error) {
 		}
 	}
 	if n := r.length(); n > 0 && (r.start == farAway || r.start == -farAway) || n == 0 && r.start == r.stop && max(r.start, -r.start) == farAway {
+		if order, err := value.Compare(c.Rest[0], c.Rest[1]); n == 0 && err == nil && order*r.step >= 0 {
+			c.rt.special = true
+			return rangeValue{0, 0, 1}, nil
+		}
 		return nil, value.Errorf(value.OverflowError, "range() of integers beyond 64 bits")
 	}
 	if r.length() > maxRange {

@@ -300,6 +300,10 @@ func (e *Env) addNumberMethods() {
 		return strings.Count(new(big.Int).Abs(toBig(n)).Text(2), "1"), nil
 	})
 	e.addMethod("int", "conjugate", "", func(c *Call) (any, error) { return c.Value, nil })
+	e.addMethod("int", "as_integer_ratio", "", func(c *Call) (any, error) {
+		n, _ := integer(c.Value)
+		return value.Tuple{n, 1}, nil
+	})
 	e.addMethod("float", "conjugate", "", func(c *Call) (any, error) { return c.Value, nil })
 	e.addMethod("float", "is_integer", "", func(c *Call) (any, error) {
 		f := c.Value.(float64)

@@ -26,6 +26,9 @@ func (e *Env) addMethods() {
 	e.addDictMethods()
 	e.addNumberMethods()
 	e.addBytesMethods()
+	// What is only put into a container may be undefined.
+	e.methods["dict"]["setdefault"].undefined = true
+	e.methods["list"]["insert"].undefined = true
 }
 
 // self is the text that a method of str was called on.

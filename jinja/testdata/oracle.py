@@ -114,7 +114,7 @@ for line in sys.stdin:
     except RecursionError:
         a = {'err': 'RecursionError'}
     except Exception as e:
-        a = {'err': '%s: %s' % (type(e).__name__, e)}
+        a = {'err': 'timeout' if 'Exceeds the limit' in str(e) else '%s: %s' % (type(e).__name__, e)}
     signal.setitimer(signal.ITIMER_REAL, 0)
     if 'want' in a:
         a['want'] = markup.sub(r'\1', address.sub('', a['want']))
