@@ -53,7 +53,7 @@ S.ljust(12) ~ "|"
 S.rjust(12, "-")
 S.zfill(I)
 S.expandtabs(I)
-S.join(["a", S, "c"])
+(S ~ "").join(["a", S, "c"])
 S.removeprefix("a")
 S.removesuffix(S)
 S.format(A)

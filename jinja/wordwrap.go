@@ -109,10 +109,9 @@ func behindHyphens(word string) []string {
 	is := func(i int, ok func(rune) bool) bool { return i >= 0 && i < len(r) && ok(r[i]) }
 	letter := func(r rune) bool { return unicode.IsLetter(r) || r == '_' }
 	hyphen := func(r rune) bool { return r == '-' }
-	inWord := func(r rune) bool { return isWordRune(r) || strings.ContainsRune("!\"'&.,?", r) }
 	start := 0
 	for i := range r {
-		behind := is(i-2, letter) && is(i-1, letter) || is(i-3, letter) && is(i-2, hyphen) && is(i-1, inWord)
+		behind := is(i-2, letter) && is(i-1, letter) || is(i-3, letter) && is(i-2, hyphen) && is(i-1, letter)
 		before := is(i+1, letter) && (is(i+2, letter) || is(i+2, hyphen) && is(i+3, letter))
 		if r[i] == '-' && i > start && behind && before {
 			out = append(out, string(r[start:i+1]))
