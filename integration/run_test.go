@@ -62,6 +62,7 @@ func runCases() []runCase {
 		{name: "levels", args: []string{"-v"}, verbosity: 1},
 		{name: "nohosts"},
 		{name: "nolog"},
+		{name: "nolog_more", args: []string{"-v"}, verbosity: 1},
 		{name: "runonce"},
 		{name: "failedwhen"},
 		{name: "free"},

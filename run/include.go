@@ -179,7 +179,11 @@ func (gs *groups) add(b *batch, o *outcome, r *result) {
 			return
 		}
 	}
-	g := &group{inc: r.inclusion, w: o.w, label: r.label, hasItem: r.hasItem, data: r.data, members: make(map[*hostState]bool, len(hosts))}
+	label := r.label
+	if r.noLog {
+		label = "(censored due to no_log)"
+	}
+	g := &group{inc: r.inclusion, w: o.w, label: label, hasItem: r.hasItem, data: r.data, members: make(map[*hostState]bool, len(hosts))}
 	g.join(hosts)
 	gs.list, gs.like[key] = append(gs.list, g), append(gs.like[key], g)
 }

@@ -203,6 +203,46 @@ func BenchmarkEngine(b *testing.B) {
 	}
 }
 
+// TestEndRole holds that meta: end_role leaves the role on that host alone, from within a block too. Ansible has it since 2.18.
+func TestEndRole(t *testing.T) {
+	o, rec := options(t, "a,b", "- hosts: all\n  tasks:\n    - debug: {}\n")
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"roles/r/tasks/main.yml": `
+- {name: one, debug: {}}
+- block:
+    - {meta: end_role, when: "inventory_hostname == 'a'"}
+    - {name: two, debug: {}}
+- {name: three, debug: {}}
+`,
+		"site.yml": "- hosts: all\n  roles: [r]\n  tasks:\n    - {name: after, debug: {}}\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pb, _, err := o.Loader.Load(filepath.Join(dir, "site.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Playbooks = []*playbook.Playbook{pb}
+	if _, err := run.Play(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string][]string{
+		"a": {"r : one ok", "after ok"},
+		"b": {"r : one ok", "r : meta skipped", "r : two ok", "r : three ok", "after ok"},
+	} {
+		if diff := cmp.Diff(want, forHost(rec.lines, host)); diff != "" {
+			t.Errorf("host %s:\n%s", host, diff)
+		}
+	}
+}
+
 // TestUnsupportedKeywordIsNamed holds that a keyword that a run does not honour is refused by its name.
 func TestUnsupportedKeywordIsNamed(t *testing.T) {
 	o, _ := options(t, "a,", "- hosts: all\n  tasks:\n    - debug: {}\n      async: 10\n    - debug: {}\n      async: 0\n")

@@ -150,7 +150,7 @@ func outcomeEvent(h *hostState, w *work, r *result) Outcome {
 	if !r.noLog {
 		return o
 	}
-	o.Censored, o.Diffs = true, nil
+	o.Censored, o.Diffs, o.Verbose = true, nil, false
 	o.Result = value.NewDict("censored", censored)
 	for _, key := range []string{"changed", "attempts", "retries", "failed", "skipped", "unreachable"} {
 		if v, ok := r.data.Get(key); ok {

@@ -15,7 +15,12 @@ type specCheck struct {
 	problems []string
 	// extra are the names that the specification does not have, known those that it has beside them.
 	extra, known []string
+	// skipped are the rules between options that are not checked.
+	skipped []string
 }
+
+// rules are those between the options of a dict.
+var rules = []string{"mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by"}
 
 // unknown is the complaint about names that there are not.
 func (c *specCheck) unknown() []string {
@@ -224,6 +229,11 @@ func (c *specCheck) choices(name string, o *value.Dict, v any, path []string) {
 // inner checks the options of a dict, or of each dict of a list.
 func (c *specCheck) inner(name string, o, spec *value.Dict, v any, path []string) {
 	path = append(slices.Clone(path), name)
+	for _, rule := range rules {
+		if _, ok := o.Get(rule); ok {
+			c.skipped = append(c.skipped, rule+" of "+strings.Join(path, "."))
+		}
+	}
 	switch v := v.(type) {
 	case *value.Dict:
 		c.options(spec, v, path)
