@@ -33,7 +33,7 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 			"first; then nothing is contacted and the status is 4.",
 		Example: "  hostler play -i hosts.ini site.yml --check --diff\n" +
 			"  hostler play -i hosts.ini site.yml --limit 'hv1,hv2' --tags network",
-		Args: wantArgs(1, "a playbook"),
+		Args: wantArg("a playbook"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), s, in, args) },
 	}
 	fs := c.Flags()

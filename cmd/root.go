@@ -94,10 +94,10 @@ func optionError(c *cobra.Command, err error) error {
 	return hintError{usageError{err}, hint}
 }
 
-// wantArgs checks the number of arguments and says what they are.
-func wantArgs(n int, what string) cobra.PositionalArgs {
+// wantArg wants at least one argument and says what it is.
+func wantArg(what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) >= n {
+		if len(args) > 0 {
 			return nil
 		}
 		return hintError{usageError{errors.New("missing argument: " + what)}, "usage: " + c.UseLine()}

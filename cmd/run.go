@@ -36,7 +36,7 @@ func newRun(s Streams, in *interrupts) *cobra.Command {
 		Example: "  hostler run hypervisors -i hosts.ini -m ping\n" +
 			"  hostler run 'all:!storage' -i hosts.ini -a 'uptime' --group\n" +
 			"  hostler run hv1 -i hosts.ini -b -m copy -a 'src=motd dest=/etc/motd'",
-		Args: wantArgs(1, "a pattern of hosts"),
+		Args: wantArg("a pattern of hosts"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return o.run(c.Context(), s, in, strings.Join(args, ","))
 		},

@@ -37,7 +37,7 @@ func newTrust(s Streams, in *interrupts) *cobra.Command {
 			"HOSTS is a pattern of the inventory, or host names when there is none.",
 		Example: "  hostler trust hv1.example.org\n" +
 			"  hostler trust -i hosts.ini fresh --install-key ~/.ssh/id_ed25519.pub --ask-pass",
-		Args: wantArgs(1, "hosts"),
+		Args: wantArg("hosts"),
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), s, in, args) },
 	}
 	fs := c.Flags()

@@ -32,7 +32,7 @@ func newVars(s Streams) *cobra.Command {
 		Long: "Show the variables that a host has before any play: each value, how it is written where that differs, the file that\n" +
 			"it comes from, and the values of lower precedence that it hides. What comes out of a vault shows as ***.",
 		Example: "  hostler vars -i hosts.ini hv1\n  hostler vars -i hosts.ini hv1 ntp_servers --json",
-		Args:    wantArgs(1, "a host"),
+		Args:    wantArg("a host"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c.Context(), s, args[0], args[1:]) },
 	}
 	fs := c.Flags()

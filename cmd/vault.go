@@ -231,7 +231,7 @@ func vaultRekey(s Streams) *cobra.Command {
 		}
 		return o.rekey(ring, key, args)
 	}))
-	c.Args = wantArgs(1, "a file")
+	c.Args = wantArg("a file")
 	c.Flags().StringVar(&o.newID, "new-vault-id", "", "the new vault id and where its password comes from")
 	c.Flags().StringVar(&o.newFile, "new-vault-password-file", "", "file with the new password, or executable that prints it")
 	c.MarkFlagsMutuallyExclusive("new-vault-id", "new-vault-password-file")

@@ -20,7 +20,7 @@ func vaultCreate(s Streams) *cobra.Command {
 	c := o.withEncryptID(o.command("create FILE", "Write a new encrypted file in an editor", func(ctx context.Context, args []string) error {
 		return o.create(ctx, args)
 	}))
-	c.Args = wantArgs(1, "a file")
+	c.Args = wantArg("a file")
 	c.Flags().BoolVar(&o.skipTTY, "skip-tty-check", false, "start the editor even where there is no terminal")
 	return c
 }
@@ -64,7 +64,7 @@ func vaultEdit(s Streams) *cobra.Command {
 		}
 		return nil
 	}))
-	c.Args = wantArgs(1, "a file")
+	c.Args = wantArg("a file")
 	return c
 }
 
@@ -165,7 +165,7 @@ func vaultView(s Streams) *cobra.Command {
 		}
 		return nil
 	})
-	c.Args = wantArgs(1, "a file")
+	c.Args = wantArg("a file")
 	return c
 }
 

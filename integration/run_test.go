@@ -182,8 +182,8 @@ func masked(s string) string {
 	for _, r := range []struct{ from, to string }{
 		{`"(delta|start|end)": "[^"]*"`, `"$1": "TIME"`},
 		{`ansible\.parsing\.yaml\.objects\.AnsibleUnicode`, "str"},
-		{`"msg": "Data could not be sent to remote host.*?", "unreachable"`, `"msg": "Failed to connect to the host via ssh", "unreachable"`}, // pipelined
-		{`("msg": ")(Failed to connect to the host via ssh)[^"]*"`, `$1$2"`},
+		// How ssh's own words are wrapped differs between the versions and states of Ansible's connection.
+		{`("msg": ")(?:Failed to connect to the host via ssh|Data could not be sent to remote host)(?:[^"\\]|\\.)*"`, `${1}unreachable"`},
 		{`("msg": "The (task includes an option with an undefined variable|conditional check '[^']*' failed))[^"]*"`, `$1"`},
 		{`Using \S+ as config file\n`, ""},
 		{`"VARIABLE IS NOT DEFINED!: [^"]*"`, `"VARIABLE IS NOT DEFINED!: WHY"`},

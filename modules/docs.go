@@ -133,7 +133,6 @@ func appendReturns(docs []ReturnDoc, c comments, t reflect.Type, prefix string) 
 		return docs
 	}
 	for sf := range t.Fields() {
-		sf := sf
 		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
 		switch {
 		case sf.Anonymous && name == "":

@@ -152,7 +152,7 @@ func putError(exit *ExitError, said, validate string) error {
 		{"Operation not permitted", fs.ErrPermission},
 	} {
 		if strings.Contains(said, known.text) {
-			if known.err == syscall.ENOSPC || known.err == syscall.EDQUOT {
+			if errors.Is(known.err, syscall.ENOSPC) || errors.Is(known.err, syscall.EDQUOT) {
 				said = known.text // where is known: the folder of the file
 			}
 			return &hostError{strings.ReplaceAll(said, known.text, strings.ToLower(known.text[:1])+known.text[1:]), known.err}
