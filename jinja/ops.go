@@ -85,7 +85,7 @@ func (rt *runtime) binary(op kind, a, b any) (any, error) {
 			}
 		}
 	}
-	if s, ok := a.(string); ok && op == tMod && strings.IndexByte(s, '%') < 0 {
+	if s, ok := value.AsString(a); ok && op == tMod && strings.IndexByte(s, '%') < 0 {
 		if _, ok := b.(*Undefined); ok {
 			return s, nil // nothing asks for the value
 		}
