@@ -51,6 +51,8 @@ func runCases() []runCase {
 		{name: "fatal", code: 2},
 		{name: "maxfail", code: 2},
 		{name: "meta"},
+		{name: "handlers_force", code: 2},
+		{name: "inventory_changes"},
 		{name: "imported"},
 		{name: "argspec"},
 		{name: "serial", code: 2},

@@ -156,8 +156,11 @@ func (b *batch) register(o *outcome) {
 
 // alterInventory does what add_host and group_by ask.
 func (b *batch) alterInventory(o *outcome, r *result) {
-	if r.addHost == nil && r.addGroup == nil {
+	if !r.altersInventory() {
 		return
+	}
+	if o.looped {
+		defer func() { b.r.events.emit(itemEvent(o.h, o.w, r)) }()
 	}
 	err := b.r.alter(func(inv *inventory.Inventory) (*inventory.Inventory, error) {
 		var changed bool
@@ -167,7 +170,7 @@ func (b *batch) alterInventory(o *outcome, r *result) {
 		} else {
 			changed, err = inv.AddToGroup(o.h.host, r.addGroup.Name, r.addGroup.Parents...)
 		}
-		if changed {
+		if changed && len(o.w.task.ChangedWhen) == 0 {
 			r.changed, o.res.changed = true, true
 			r.data.Set("changed", true)
 			o.res.data.Set("changed", true)

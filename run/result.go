@@ -165,9 +165,18 @@ func (j *job) tellItem(r *result) {
 	if j.w.info.Include && !r.failed && !r.unreachable && !r.skipped {
 		return
 	}
-	o := outcomeEvent(j.h, j.w, r)
+	if r.altersInventory() && !r.failed {
+		return // whether it changed anything shows when the run takes it in
+	}
+	j.b.r.events.emit(itemEvent(j.h, j.w, r))
+}
+
+func (r *result) altersInventory() bool { return r.addHost != nil || r.addGroup != nil }
+
+func itemEvent(h *hostState, w *work, r *result) ItemFinished {
+	o := outcomeEvent(h, w, r)
 	o.Result = cloneDict(o.Result) // the loop's summary still changes the item's
-	j.b.r.events.emit(ItemFinished{o})
+	return ItemFinished{o}
 }
 
 // registered is what register keeps of a result.
