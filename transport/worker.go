@@ -74,15 +74,14 @@ const startLimit = 60 * time.Second
 
 // leftovers defines h_left, which sets h_l when the command that ran since h_a was read left a process behind: one of the
 // shell's session (proc(5)) that is neither the shell nor what started it. Mostly no other process began meanwhile, or few did: the
-// last field of /proc/loadavg is the number of the newest one. Where that cannot be trusted (lxcfs makes it up; h_f), or many
-// began, all are looked at. It forks nothing. Without /proc a command counts as having left something.
+// last field of /proc/loadavg is the number of the newest one. Where it did not even count the command itself (lxcfs keeps old
+// numbers), or many began, all are looked at. It forks nothing. Without /proc a command counts as having left something.
 const leftovers = `h_stat(){ h_x=;read -r h_x <"/proc/$1/stat"||return 1;h_x=${h_x##*) };set -- $h_x;h_z=$1 h_u=$2 h_i=$4;}
 h_last(){ h_b=;read -r h_x h_x h_x h_x h_b </proc/loadavg;}
 h_k=" $$ ";h_d=;if h_stat $$;then h_d=$h_i;while h_stat "$h_u"&&[ "$h_i" = "$h_d" ];do h_k="$h_k$h_u ";done;fi
-h_f=;h_last;h_a=$h_b;(:);h_last;[ "$h_b" -gt "$h_a" ]&&h_f=1
 h_mine(){ case $h_k in *" $1 "*) return 1;;esac;h_stat "$1"&&[ "$h_i" = "$h_d" ]&&[ "$h_z" != Z ]&&h_l=1;}
 h_left(){ [ "$h_d" ]||h_l=1;h_last
-if [ "$h_f" ]&&[ "$h_a" -le "$h_b" ]&&[ $((h_b-h_a)) -le 300 ];then
+if [ "$h_a" -lt "$h_b" ]&&[ $((h_b-h_a)) -le 300 ];then
 while [ -z "$h_l" ]&&[ "$h_a" -lt "$h_b" ];do h_a=$((h_a+1));[ ! -e "/proc/$h_a" ]||h_mine "$h_a";done
 else for h_y in /proc/[0-9]*;do [ -z "$h_l" ]||break;h_mine "${h_y#/proc/}";done
 fi;}
