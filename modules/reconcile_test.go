@@ -13,6 +13,7 @@ import (
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/transport"
+	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
 type folderArgs struct {
@@ -56,6 +57,7 @@ var shells = map[string][]string{"dash": {"dash"}, "bash": {"bash"}, "busybox": 
 func TestReconcile(t *testing.T) {
 	for name, sh := range shells {
 		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, sh[0])
 			path := filepath.Join(t.TempDir(), "it's a folder")
 			run := func(check bool, pairs ...any) (modules.Result, int) {
 				t.Helper()
@@ -152,6 +154,7 @@ func (c *busyConn) Exec(ctx context.Context, cmd transport.Command) (transport.O
 func TestReconcilePlansAnewWhenTheHostChanged(t *testing.T) {
 	for name, sh := range shells {
 		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, sh[0])
 			path := filepath.Join(t.TempDir(), "x")
 			conn := &busyConn{shConn: &shConn{t: t, shell: sh}, meddle: func() {
 				if err := os.Mkdir(path, 0o700); err != nil {
@@ -170,6 +173,7 @@ func TestReconcilePlansAnewWhenTheHostChanged(t *testing.T) {
 func TestLocks(t *testing.T) {
 	for name, sh := range shells {
 		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, sh[0])
 			file := filepath.Join(t.TempDir(), "pid")
 			m := modules.Define("daemon", "", func(ctx context.Context, h *modules.Host, _ struct{}) (struct{}, error) {
 				_, _, err := modules.Reconcile(ctx, h, modules.Reconciler[string]{
@@ -211,6 +215,7 @@ func TestProbeSections(t *testing.T) {
 	}
 	for name, sh := range shells {
 		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, sh[0])
 			h := modules.NewHost(modules.HostOptions{Conn: &shConn{t: t, shell: sh}, Env: map[string]string{"LC_ALL": "C.UTF-8"}})
 			r, err := h.Probe(t.Context(), `
 say text "$1"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -122,6 +123,9 @@ func TestBecome(t *testing.T) {
 		{"unknown method", "tlogin", Become{Method: "magic"}, `unknown become method "magic": sudo, su and doas are known`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			if _, err := exec.LookPath(test.become.Method); err != nil {
+				t.Skipf("%s is not installed here (make prepare)", test.become.Method)
+			}
 			ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 			defer stop()
 			c := becomeHost(t, test.login).conn(test.become, nil)

@@ -12,6 +12,7 @@ func TestLocal(t *testing.T) {
 		"sh": nil, "bash": {"/bin/bash", "--posix"}, "busybox": {"/bin/busybox", "sh"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, name)
 			transporttest.Suite(t, func(t *testing.T) transport.Conn {
 				return transport.OpenLocal(t, transport.Become{}, shell...)
 			})

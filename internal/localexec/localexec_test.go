@@ -52,10 +52,12 @@ func TestOutputCancelEndsChildrenToo(t *testing.T) {
 		t.Errorf("returned only after %v", waited)
 	}
 	pid, _ := os.ReadFile(mark)
-	if _, err := os.Stat("/proc/" + strings.TrimSpace(string(pid)) + "/stat"); err == nil {
-		state, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
-		if !strings.Contains(string(state), ") Z ") {
-			t.Errorf("grandchild %s still runs", pid)
+	for range 500 { // a killed process takes a moment to go
+		state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+		if err != nil || strings.Contains(string(state), ") Z ") {
+			return
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
+	t.Errorf("grandchild %s still runs", pid)
 }

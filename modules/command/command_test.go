@@ -19,6 +19,7 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/command"
 	"github.com/hostlerhq/hostler/transport"
+	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
 // shConn runs scripts by one of this machine's shells, in home.
@@ -105,6 +106,7 @@ func TestAsAnsible(t *testing.T) {
 	args := func(pairs ...any) *value.Dict { return value.NewDict(pairs...) }
 	for name, sh := range map[string][]string{"dash": {"dash"}, "bash": {"bash"}, "busybox": {"busybox", "sh"}} {
 		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, sh[0])
 			home := t.TempDir()
 			t.Setenv("TMPDIR", t.TempDir())
 			local := t.TempDir()

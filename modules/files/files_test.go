@@ -14,6 +14,7 @@ import (
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/transport"
+	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
 // shConn runs commands by one shell of this machine and counts them.
@@ -84,9 +85,10 @@ func onShells(t *testing.T, run func(t *testing.T, c *shConn)) {
 	t.Run("dash", func(t *testing.T) { run(t, &shConn{shell: []string{"dash"}}) })
 	t.Run("bash", func(t *testing.T) { run(t, &shConn{shell: []string{"bash", "--posix"}}) })
 	t.Run("busybox", func(t *testing.T) {
+		transporttest.Installed(t, "busybox")
 		busybox, err := exec.LookPath("busybox")
 		if err != nil {
-			t.Fatal("busybox is needed: apt-get install busybox")
+			t.Fatal(err)
 		}
 		list, err := exec.Command(busybox, "--list").Output()
 		if err != nil {
