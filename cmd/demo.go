@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/hostlerhq/hostler/examples"
+	"github.com/hostlerhq/hostler/run"
 	"github.com/hostlerhq/hostler/transport/practice"
 	"github.com/spf13/cobra"
 )
@@ -44,7 +45,7 @@ func demo(ctx context.Context, s Streams, in *interrupts, keep bool) error {
 	hosts, site := filepath.Join(dir, "hosts.ini"), filepath.Join(dir, "site.yml")
 	for _, title := range []string{"First run: everything is to do", "Second run: nothing is left to do"} {
 		fmt.Fprintf(s.Out, "\n### %s\n### hostler play -i hosts.ini site.yml\n", title)
-		o := &playOptions{inventoryFlags: inventoryFlags{sources: []string{hosts}}, runFlags: runFlags{output: "text"}}
+		o := &playOptions{inventoryFlags: inventoryFlags{sources: []string{hosts}}, runFlags: runFlags{output: "text", forks: run.DefaultForks}}
 		if err := o.run(ctx, s, in, []string{site}); err != nil {
 			return err
 		}

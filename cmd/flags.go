@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hostlerhq/hostler/run"
 	"github.com/spf13/pflag"
 )
 
@@ -77,7 +78,7 @@ type runFlags struct {
 }
 
 func (r *runFlags) add(fs *pflag.FlagSet) {
-	fs.IntVarP(&r.forks, "forks", "f", 0, "how many hosts work at once (default 64)")
+	fs.IntVarP(&r.forks, "forks", "f", run.DefaultForks, "how many hosts work at once")
 	fs.BoolVarP(&r.check, "check", "C", false, "change nothing; say what would change")
 	fs.BoolVarP(&r.diff, "diff", "D", false, "show what changes in files")
 	fs.CountVarP(&r.verbose, "verbose", "v", "show more; -vvv also connections")
@@ -88,7 +89,7 @@ func (r *runFlags) verify() error {
 	if r.output != "text" && r.output != "jsonl" {
 		return hintError{usageError{fmt.Errorf("--output cannot be %q", r.output)}, "it is text or jsonl"}
 	}
-	if r.forks < 0 {
+	if r.forks < 1 {
 		return usageError{fmt.Errorf("--forks cannot be %d: it must be positive", r.forks)}
 	}
 	return nil

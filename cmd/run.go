@@ -25,6 +25,7 @@ type runOptions struct {
 	runFlags
 	module, args         string
 	oneLine, group, live bool
+	many                 bool // hosts, so that live output needs their names
 	listHosts            bool
 }
 
@@ -82,7 +83,8 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 		}
 		return nil
 	}
-	o.live = o.live || len(hosts) == 1 && s.Terminal
+	o.many = len(hosts) > 1
+	o.live = o.live || !o.many && s.Terminal
 	ss.opts.LiveOutput = o.live
 	ss.opts.Sink = o.sink(s)
 	result, err := run.AdHoc(ctx, pattern, task, ss.opts)
@@ -115,7 +117,7 @@ func (o *runOptions) sink(s Streams) run.Sink {
 	case o.output == "jsonl":
 		return report.NewJSONLines(s.Out)
 	case o.live:
-		return report.NewStream(ro)
+		return report.NewStream(ro, o.many)
 	case o.group:
 		return live(s, ro, func(ro report.Options) run.Sink { return report.NewGroup(ro) })
 	}

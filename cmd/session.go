@@ -268,9 +268,11 @@ func ended(result run.Result, err error) error {
 		return statusError(exitInterrupted)
 	case err != nil:
 		return statusError(exitError)
+	case result.BrokenOff: // any_errors_fatal and max_fail_percentage count as failed, whatever came before
+		return statusError(exitFailed)
 	case len(result.Unreachable) > 0:
 		return statusError(exitUnreachable)
-	case len(result.Failed) > 0 || result.BrokenOff:
+	case len(result.Failed) > 0:
 		return statusError(exitFailed)
 	}
 	return nil

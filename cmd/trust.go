@@ -65,7 +65,7 @@ func (o *trustOptions) run(ctx context.Context, s Streams, in *interrupts, args 
 	if len(o.list(s)) == 0 { // no inventory: the arguments are the hosts
 		o.sources = []string{strings.Join(args, ",") + ","}
 	}
-	r := runFlags{output: "text", verbose: o.verbose}
+	r := runFlags{output: "text", verbose: o.verbose, forks: run.DefaultForks}
 	ss, err := r.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, "")
 	if err != nil {
 		return err

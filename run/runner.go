@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -58,6 +59,9 @@ func Play(ctx context.Context, opts Options) (Result, error) {
 	r := newRunner(ctx, opts)
 	defer r.events.close()
 	err := r.playbooks(ctx)
+	if err == nil && r.startAt != "" && !r.stopping(ctx) {
+		err = fmt.Errorf("no task is named %q: --start-at-task finds those of plays, roles and static imports", r.startAt)
+	}
 	if err != nil {
 		r.events.emit(Problem{Err: err})
 	}

@@ -25,7 +25,8 @@ export LC_ALL=C
 case $path in /*) ;; *) path=./$path;; esac
 n=0
 if [ -h "$path" ]; then
-	real=$(readlink -f -- "$path" && printf x) || say 70 "cannot follow the symbolic link $path"
+	# From its own folder: busybox 1.35 takes where a relative link leads from the working folder.
+	real=$(cd "${path%/*}/" && readlink -f "./${path##*/}" && printf x) || say 70 "cannot follow the symbolic link $path"
 	real=${real%x}
 	path=${real%?}
 fi

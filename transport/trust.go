@@ -154,7 +154,7 @@ d=$HOME/.ssh
 [ -d "$d" ] || mkdir "$d" || exit 1
 chmod 700 "$d" || exit 1
 f=$d/authorized_keys
-[ ! -L "$f" ] || f=$(readlink -f "$f") || exit 1
+[ ! -L "$f" ] || f=$(cd "$d" && readlink -f authorized_keys) || exit 1
 if [ -f "$f" ] && grep -v '^[[:space:]]*#' "$f" | grep -qF -e "$2"; then
 	chmod 600 "$f" && echo present
 	exit

@@ -63,7 +63,7 @@ const deployScript = lookLib + attributesLib + `
 case $1 in */) slash=1 ;; *) slash= ;; esac
 expand "$1"; p=$expanded
 if [ -n "$2" ] && { [ -n "$slash" ] || [ -d "$p" ]; }; then p=${p%/}/$2; fi
-if [ -n "$3" ] && [ -L "$p" ]; then p=$(readlink -f "$p"); fi
+if [ -n "$3" ] && [ -L "$p" ]; then p=$(cd "${p%/*}/" && readlink -f "./${p##*/}"); fi
 say path "$p"
 say slash "$slash"
 look at "$p"

@@ -104,7 +104,7 @@ ids "$3" "$4"
 if [ -L "$p" ]; then
 	say target "$(readlink "$p")"
 	if [ -n "$2" ]; then
-		real=$(readlink -f "$p")
+		real=$(cd "${p%/*}/" && readlink -f "./${p##*/}")
 		say real.path "$real"; look real "$real"; extras real "$real" "$5" "$6"
 	fi
 fi

@@ -112,7 +112,7 @@ say path "$p"
 look stat "$p" $2
 [ -e "$p" ] || [ -L "$p" ] || exit 0
 if [ -z "$2" ] && [ -L "$p" ]; then
-	say target "$(readlink "$p")"; say source "$(readlink -f "$p")"
+	say target "$(readlink "$p")"; say source "$(cd "${p%/*}/" && readlink -f "./${p##*/}")"
 elif [ -n "$3" ] && [ -f "$p" ] && [ -r "$p" ]; then
 	say sum "$(sum "$3" "$p")"
 fi
