@@ -123,7 +123,7 @@ func TestBecome(t *testing.T) {
 		{"unknown method", "tlogin", Become{Method: "magic"}, `unknown become method "magic": sudo, su and doas are known`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := exec.LookPath(test.become.Method); err != nil {
+			if _, err := exec.LookPath(test.become.Method); err != nil && test.become.Method != "magic" {
 				t.Skipf("%s is not installed here (make prepare)", test.become.Method)
 			}
 			ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
