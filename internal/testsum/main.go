@@ -32,9 +32,10 @@ func main() {
 	only := flag.String("run", "", "count only tests whose name begins so (after Test)")
 	results := flag.String("append", "", "add the counts to this file, for -total")
 	total := flag.String("total", "", "print the sum of a file of counts and nothing else")
+	runs := flag.Int("runs", 1, "with -total: how many runs must have counted")
 	flag.Parse()
 	if *total != "" {
-		os.Exit(sum(*total))
+		os.Exit(sum(*total, *runs))
 	}
 	s := &summary{name: *name, output: map[key][]string{}, out: os.Stdout}
 	s.read(os.Stdin, *only)
@@ -111,7 +112,11 @@ func (s *summary) finish(results string) int {
 			return 1
 		}
 		defer f.Close()
-		fmt.Fprintln(f, s.passed, s.failed, s.skipped)
+		failed := s.failed
+		if failed == 0 && (len(s.broken) > 0 || s.passed == 0) {
+			failed = max(1, len(s.broken)) // what did not even build
+		}
+		fmt.Fprintln(f, s.passed, failed, s.skipped)
 	}
 	if s.failed > 0 || len(s.broken) > 0 || s.passed == 0 {
 		return 1
@@ -120,13 +125,14 @@ func (s *summary) finish(results string) int {
 }
 
 // sum prints the closing line over all runs of a file.
-func sum(path string) int {
+func sum(path string, runs int) int {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	var passed, failed, skipped int
+	counted := 0
 	for line := range strings.Lines(string(text)) {
 		var p, f, k int
 		if _, err := fmt.Sscan(line, &p, &f, &k); err != nil {
@@ -134,8 +140,13 @@ func sum(path string) int {
 			return 1
 		}
 		passed, failed, skipped = passed+p, failed+f, skipped+k
+		counted++
 	}
 	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
+	if counted < runs {
+		fmt.Fprintf(os.Stderr, "%d of %d runs did not come to their end\n", runs-counted, runs)
+		return 1
+	}
 	if failed > 0 {
 		return 1
 	}
