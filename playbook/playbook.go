@@ -146,6 +146,8 @@ func (t *Task) BaseAction() string { return baseName(t.Action) }
 type LoopControl struct {
 	LoopVar, IndexVar                                   string
 	Label, Pause, Extended, ExtendedAllItems, BreakWhen Field
+	// Parallel is how many items of a module's loop a host works on at once; unset is one after another.
+	Parallel Field
 }
 
 // Args are a task's arguments as written.

@@ -262,6 +262,7 @@ var loopKeys = map[string]struct {
 	"extended":          {kind: flag, field: func(c *LoopControl) *Field { return &c.Extended }},
 	"extended_allitems": {kind: flag, field: func(c *LoopControl) *Field { return &c.ExtendedAllItems }},
 	"break_when":        {kind: bare, field: func(c *LoopControl) *Field { return &c.BreakWhen }},
+	"parallel":          {kind: integer, field: func(c *LoopControl) *Field { return &c.Parallel }},
 }
 
 func (ld *load) loopControl(p place, t *Task, e document.Entry) {
@@ -295,6 +296,21 @@ func (ld *load) loopControl(p place, t *Task, e document.Entry) {
 			ld.strict(false, f.Pos, "%s needs the name of a variable, not %s", e.Name, describe(f.Value))
 		}
 		*key.name(&t.LoopControl) = s
+	}
+	ld.parallel(t)
+}
+
+// parallel refuses what only has a meaning for items that follow each other.
+func (ld *load) parallel(t *Task) {
+	c := &t.LoopControl
+	if !c.Parallel.Set {
+		return
+	}
+	if c.Pause.Set {
+		ld.fail(c.Pause.Pos, "pause does not go with parallel").hint("throttle limits how many hosts work at once")
+	}
+	if c.BreakWhen.Set {
+		ld.fail(c.BreakWhen.Pos, "break_when does not go with parallel: later items run already").hint("leave one of them out")
 	}
 }
 

@@ -279,6 +279,10 @@ func (j *job) loop(ctx context.Context, s *vars.Scope, items *value.List, o *out
 			"value in the `loop_control` option for the task to something else to avoid variable collisions and unexpected behavior.",
 			j.w.info.Name, c.variable)})
 	}
+	if c.parallel > 1 && j.w.action == nil && !j.w.info.Include {
+		j.parallel(ctx, c, items, o)
+		return
+	}
 	seen := value.NewDict() // what items leave for those after them
 	for i, item := range items.Items {
 		if i > 0 && c.pause > 0 && !wait(ctx, j.b.r.o.Stop, c.pause) {
@@ -323,6 +327,7 @@ type loopSettings struct {
 	variable, index string
 	pause           time.Duration
 	extended, all   bool
+	parallel        int
 }
 
 func (j *job) loopControl(ctx context.Context, s *vars.Scope) (loopSettings, error) {
@@ -333,6 +338,7 @@ func (j *job) loopControl(ctx context.Context, s *vars.Scope) (loopSettings, err
 		pause:    e.seconds(ctx, lc.Pause, 0),
 		extended: e.truth(ctx, lc.Extended, false),
 		all:      e.truth(ctx, lc.ExtendedAllItems, true),
+		parallel: int(e.number(ctx, lc.Parallel, 1)),
 	}
 	return c, e.err
 }
