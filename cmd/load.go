@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/hostlerhq/hostler/filters"
@@ -33,11 +34,17 @@ func newEngine(s Streams, ring *vault.Keyring, hosts func(patterns []string) ([]
 			return v, v != ""
 		},
 	})
-	return &vars.Engine{Env: env, Unseal: unseal(ring), MergeHashes: mergeHashes(s)}, lookups
+	return &vars.Engine{Env: env, Unseal: unseal(ring), MergeHashes: mergeHashes(s), Legacy: textOnly(s)}, lookups
 }
 
 // mergeHashes reports hash_behaviour=merge.
 func mergeHashes(s Streams) bool { return setting(s, "HASH_BEHAVIOUR") == "merge" }
+
+// textOnly reports jinja2_native=false: expressions give text, as they did before ansible-core 2.19.
+func textOnly(s Streams) bool {
+	native, err := strconv.ParseBool(strings.ToLower(setting(s, "JINJA2_NATIVE")))
+	return err == nil && !native
+}
 
 // hostNames gives the lookup inventory_hostnames its hosts; inv is the inventory once it is loaded. As in Ansible
 // a pattern that cannot be read stands for no host.

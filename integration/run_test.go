@@ -4,179 +4,263 @@ package integration
 
 import (
 	"bytes"
-	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/hostlerhq/hostler/filters"
-	"github.com/hostlerhq/hostler/inventory"
-	"github.com/hostlerhq/hostler/jinja"
-	"github.com/hostlerhq/hostler/modules/catalog"
-	"github.com/hostlerhq/hostler/playbook"
-	"github.com/hostlerhq/hostler/report"
-	"github.com/hostlerhq/hostler/run"
-	"github.com/hostlerhq/hostler/run/actions"
-	"github.com/hostlerhq/hostler/transport"
-	"github.com/hostlerhq/hostler/vars"
+	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
-// runCase is one playbook with options that both programs understand.
+// runCase is one playbook with options that both programs understand. The playbooks say themselves how they are
+// compared, in lines such as
+//
+//	# run: -v --tags one = 2
+//	# run: = 4 (ssh)
+//
+// each of which is one run with those options that ends with that status (0 when it is not said), with the hosts that
+// are in brackets in place of those of the file hosts.
 type runCase struct {
-	name      string // of the playbook, without .yml
-	args      []string
-	change    func(*run.Options)
-	verbosity int
-	code      int
+	file  string
+	args  []string
+	code  int
+	hosts string
 }
 
-func runCases() []runCase {
-	return []runCase{
-		{name: "basic"},
-		{name: "basic", args: []string{"-v"}, verbosity: 1},
-		{name: "failure", code: 2},
-		{name: "blocks", code: 2},
-		{name: "loops"},
-		{name: "handlers"},
-		{name: "handlers_fail", code: 2},
-		{name: "delegate"},
-		{name: "includes"},
-		{name: "includefail", code: 2},
-		{name: "roles"},
-		{name: "fatal", code: 2},
-		{name: "maxfail", code: 2},
-		{name: "meta"},
-		{name: "handlers_force", code: 2},
-		{name: "inventory_changes"},
-		{name: "imported"},
-		{name: "argspec"},
-		{name: "serial", code: 2},
-		{name: "scopes"},
-		{name: "loops_more"},
-		{name: "tagged_includes", args: []string{"-t", "two"}, change: func(o *run.Options) { o.Tags = []string{"two"} }},
-		{name: "delegvars"},
-		{name: "connection"},
-		{name: "levels", args: []string{"-v"}, verbosity: 1},
-		{name: "nohosts"},
-		{name: "nolog"},
-		{name: "nolog_more", args: []string{"-v"}, verbosity: 1},
-		{name: "runonce"},
-		{name: "failedwhen"},
-		{name: "free"},
-		{name: "unreachable", code: 4},
-		{name: "tags"},
-		{name: "tags", args: []string{"-t", "one"}, change: func(o *run.Options) { o.Tags = []string{"one"} }},
-		{name: "tags", args: []string{"--skip-tags", "one,always"}, change: func(o *run.Options) { o.SkipTags = []string{"one", "always"} }},
-		{name: "tags", args: []string{"-t", "never,tagged"}, change: func(o *run.Options) { o.Tags = []string{"never", "tagged"} }},
-		{name: "basic", args: []string{"--start-at-task", "Set facts"}, change: func(o *run.Options) { o.StartAtTask = "Set facts" }},
-		{name: "basic", args: []string{"--check"}, change: func(o *run.Options) { o.Check = true }},
-		{name: "failure", args: []string{"-l", "beta"}, change: func(o *run.Options) { o.Limit = "beta" }},
+func (c runCase) name() string {
+	return strings.Join(append([]string{strings.TrimSuffix(filepath.Base(c.file), ".yml")}, c.args...), " ")
+}
+
+var runLine = regexp.MustCompile(`(?m)^# run:((?: [^\s=(]\S*)*)(?: = (\d+))?(?: \((\w+)\))?$`)
+
+// runCases reads them from the playbooks of a folder.
+func runCases(t *testing.T, dir string) []runCase {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.yml"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	var cases []runCase
+	for _, file := range files {
+		text := readFile(t, file)
+		found := runLine.FindAllStringSubmatch(text, -1)
+		if len(found) != strings.Count(text, "# run:") {
+			t.Fatalf("%s: a line with # run: cannot be read", file)
+		}
+		for _, m := range found {
+			c := runCase{file: file, args: strings.Fields(m[1]), hosts: m[3]}
+			if m[2] != "" {
+				c.code, _ = strconv.Atoi(m[2])
+			}
+			cases = append(cases, c)
+		}
+	}
+	return cases
 }
 
-// TestRunAsAnsible runs playbooks with ansible-playbook and here: standard output, exit code and recap must be the same.
+func readFile(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestRunAsAnsible runs playbooks with ansible-playbook and here: standard output, exit status and registered values
+// must be the same.
 func TestRunAsAnsible(t *testing.T) {
+	bin := hostlerBinary(t)
 	dir, err := filepath.Abs("../testdata/run")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range runCases() {
-		t.Run(strings.Join(append([]string{c.name}, c.args...), " "), func(t *testing.T) {
+	inventories := map[string]string{"": filepath.Join(dir, "hosts"), "ssh": sshHosts(t)}
+	for _, c := range runCases(t, dir) {
+		inv, ok := inventories[c.hosts]
+		if !ok {
+			t.Fatalf("%s: there are no hosts named %q", c.file, c.hosts)
+		}
+		t.Run(c.name(), func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(dir, c.name+".yml")
-			want, wantCode := ansiblePlaybook(t, dir, file, c.args)
-			got, res := hostlerPlay(t, dir, file, c)
-			if diff := cmp.Diff(masked(want), masked(got)); diff != "" {
-				t.Errorf("standard output (-ansible +here):\n%s", diff)
+			args := append([]string{"-i", inv, "-f", "1", c.file, dumpPlaybook(t, c.file)}, c.args...)
+			want, wantCode := playedBy(t, dir, append([]string{"ansible-playbook"}, args...))
+			got, code := playedBy(t, dir, append([]string{bin, "play"}, args...))
+			if code != wantCode || code != c.code {
+				t.Errorf("exit status: ansible %d, here %d, expected %d", wantCode, code, c.code)
 			}
-			if code := codeOf(res); code != wantCode || code != c.code {
-				t.Errorf("exit code: ansible %d, here %d, expected %d", wantCode, code, c.code)
-			}
+			compareRuns(t, c, want, got)
 		})
 	}
 }
 
-// codeOf is what the command makes of a Result.
-func codeOf(r run.Result) int {
-	switch {
-	case r.BrokenOff:
-		return 2
-	case len(r.Unreachable) > 0:
-		return 4
-	case len(r.Failed) > 0:
-		return 2
+// compareRuns compares what was printed, and what the last playbook tells of registered values.
+func compareRuns(t *testing.T, c runCase, want, got string) {
+	t.Helper()
+	want, wantValues := registeredValues(t, want)
+	got, gotValues := registeredValues(t, got)
+	if diff := cmp.Diff(wantValues, gotValues); diff != "" {
+		t.Errorf("registered values (-ansible +here):\n%s", diff)
 	}
-	return 0
+	if strings.Contains(readFile(t, c.file), "strategy:") {
+		if diff := cmp.Diff(byHost(masked(want)), byHost(masked(got))); diff != "" {
+			t.Errorf("results by host (-ansible +here):\n%s", diff)
+		}
+		return
+	}
+	if diff := cmp.Diff(masked(want), masked(got)); diff != "" {
+		t.Errorf("standard output (-ansible +here):\n%s", diff)
+	}
 }
 
-func ansiblePlaybook(t *testing.T, dir, file string, args []string) (string, int) {
+// sshHosts starts an OpenSSH server and gives an inventory of hosts behind it, one of which does not answer.
+func sshHosts(t *testing.T) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "ansible-playbook", append([]string{"-i", filepath.Join(dir, "hosts"), file}, args...)...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"), "ANSIBLE_FORKS=1", "ANSIBLE_PIPELINING=1")
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if err != nil && cmd.ProcessState == nil {
+	s := transporttest.SSHD(t, transporttest.SSHDOptions{NoPAM: true, Users: []transporttest.SSHDUser{{Name: "ann"}, {Name: "bob"}}})
+	file := filepath.Join(t.TempDir(), "hosts")
+	text := fmt.Sprintf(`[near]
+one ansible_port=%[1]d
+two ansible_port=%[1]d
+[far]
+lost ansible_port=1
+[all:vars]
+ansible_host=%[2]s
+ansible_ssh_private_key_file=%[3]s
+ansible_host_key_checking=false
+ansible_python_interpreter=/usr/bin/python3
+good_port=%[1]d
+`, s.Port, s.Host, s.KeyFile)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("ansible's stderr: %s", errs.String())
+	return file
+}
+
+// dumpPlaybook makes a playbook that prints, on every host, what another one registers.
+func dumpPlaybook(t *testing.T, file string) string {
+	t.Helper()
+	var names []string
+	for _, m := range regexp.MustCompile(`\bregister: (\w+)`).FindAllStringSubmatch(readFile(t, file), -1) {
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
+	}
+	var dict strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&dict, "'%s': %[1]s | default('not registered'), ", name)
+	}
+	out := filepath.Join(t.TempDir(), "dump.yml")
+	text := fmt.Sprintf(`- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Registered values
+      debug: {msg: "{{ 'REGISTERED ' ~ {%s} | to_json }}"}
+      tags: always
+`, strings.TrimSuffix(dict.String(), ", "))
+	if err := os.WriteFile(out, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// playedBy runs a program in the playbooks' folder and gives its standard output and exit status.
+func playedBy(t *testing.T, dir string, argv []string) (string, int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", "ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"),
+		"ANSIBLE_JINJA2_NATIVE=false", "ANSIBLE_PIPELINING=1", "ANSIBLE_SSH_ARGS=-o ControlMaster=no", "ANSIBLE_COLLECTIONS_PATH="+filepath.Join(dir, "collections"))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s wrote to stderr: %s", filepath.Base(argv[0]), errs.String())
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-func hostlerPlay(t *testing.T, dir, file string, c runCase) (string, run.Result) {
+var registeredLine = regexp.MustCompile(`(?m)^ok: \[(\S+)\] => \{\n    "msg": ("REGISTERED (?:[^"\\]|\\.)*")\n\}|^ok: \[(\S+)\] => \{"msg": ("REGISTERED (?:[^"\\]|\\.)*")\}`)
+
+// registeredValues cuts the dump out of what was printed and gives it by host.
+func registeredValues(t *testing.T, text string) (string, map[string]any) {
 	t.Helper()
-	ctx := t.Context()
-	var out, errs bytes.Buffer
-	o := optionsFor(ctx, t, dir)
-	pb, _, err := o.Loader.Load(file)
-	if err != nil {
-		t.Fatal(err)
+	values := make(map[string]any)
+	for _, m := range registeredLine.FindAllStringSubmatch(text, -1) {
+		var s string
+		if err := json.Unmarshal([]byte(m[2]+m[4]), &s); err != nil {
+			t.Fatal(err)
+		}
+		var v any
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(s, "REGISTERED ")), &v); err != nil {
+			t.Fatalf("%v in %s", err, s)
+		}
+		values[m[1]+m[3]] = comparable(v)
 	}
-	if bad := run.Check(pb); len(bad) > 0 {
-		t.Fatal(bad)
-	}
-	o.Playbooks = []*playbook.Playbook{pb}
-	o.Verbosity = c.verbosity
-	if c.change != nil {
-		c.change(&o)
-	}
-	sink := report.NewText(report.Options{Out: &out, Err: &errs, Verbosity: c.verbosity})
-	o.Sink = sink
-	res, err := run.Play(ctx, o)
-	if err != nil {
-		t.Errorf("run: %v", err)
-	}
-	if err := sink.Close(); err != nil {
-		t.Error(err)
-	}
-	t.Logf("our stderr: %s", errs.String())
-	return out.String(), res
+	return registeredLine.ReplaceAllString(text, "registered values"), values
 }
 
-func optionsFor(ctx context.Context, t *testing.T, dir string) run.Options {
-	t.Helper()
-	inv, _, err := inventory.Load(ctx, []string{filepath.Join(dir, "hosts")}, inventory.Options{PlaybookDir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := jinja.New(jinja.Options{NoneEmpty: true, RawStrings: true})
-	filters.Register(env, filters.Options{})
-	pool := transport.NewPool(transport.PoolOptions{})
-	t.Cleanup(func() {
-		if err := pool.Close(); err != nil {
-			t.Error(err)
+// comparable drops times and what is our own from a registered value.
+func comparable(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range []string{"start", "end", "delta", "hostler", "invocation"} {
+			delete(v, key)
 		}
-	})
-	return run.Options{
-		Inventory: inv, Engine: &vars.Engine{Env: env, Legacy: true}, Pool: pool, Modules: catalog.Lookup(),
-		Loader: &playbook.Loader{Modules: catalog.Lookup(), Actions: actions.Specs}, Forks: 1,
+		for k, item := range v {
+			v[k] = comparable(item)
+		}
+		for _, key := range []string{"msg", "reason"} {
+			if text, ok := v[key].(string); ok {
+				v[key] = maskedMessage(text)
+			}
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = comparable(item)
+		}
 	}
+	return v
+}
+
+// maskedMessage replaces the words of an error where ours are others on purpose.
+func maskedMessage(s string) string {
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		return s
+	}
+	return masked(`"msg": ` + string(quoted))
+}
+
+// byHost gives the results in the order of each host, for strategies that leave the order among hosts open; the recap
+// stands under its own name.
+func byHost(text string) map[string][]string {
+	out := make(map[string][]string)
+	task := ""
+	host := regexp.MustCompile(`^(?:ok|changed|skipping|fatal|failed|included|FAILED - RETRYING): \[(\S+?)(?: -> \S+)?\]`)
+	banner := regexp.MustCompile(`^((?:PLAY|TASK|RUNNING HANDLER).*?) \*+$`)
+	for line := range strings.SplitSeq(text, "\n") {
+		if m := banner.FindStringSubmatch(line); m != nil {
+			task = m[1]
+			continue
+		}
+		key := task
+		if m := host.FindStringSubmatch(line); m != nil {
+			key = m[1]
+			line = task + ": " + line
+		} else if task != "PLAY RECAP" {
+			continue // the rest of a result that goes over several lines
+		}
+		out[key] = append(out[key], line)
+	}
+	return out
 }
 
 // masked replaces what differs from one run to the next, and the words of errors that are our own on purpose.
