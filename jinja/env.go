@@ -19,16 +19,18 @@ type Env struct {
 	globals        map[string]any
 	methods        map[string]map[string]*function // by type name
 
+	idle     sync.Pool // of *activation
 	mu       sync.RWMutex
+	syntaxes map[Options]int
 	cache    map[cacheKey]*code
 	previous map[cacheKey]*code // the cache before it was full
 }
 
-// cacheKey says what made a code. The loader and limits of Options do not change it.
+// cacheKey says what made a code.
 type cacheKey struct {
 	text       string
 	expression bool
-	syntax     Options
+	syntax     int
 }
 
 // cacheSize bounds each half of the cache.
@@ -38,7 +40,7 @@ const cacheSize = 4096
 func New(opts Options) *Env {
 	e := &Env{
 		opts: opts, fileOpts: opts, filters: map[string]*function{}, tests: map[string]*function{}, globals: map[string]any{},
-		methods: map[string]map[string]*function{}, cache: map[cacheKey]*code{},
+		methods: map[string]map[string]*function{}, syntaxes: map[Options]int{}, cache: map[cacheKey]*code{},
 	}
 	e.fileOpts.RawStrings = false
 	e.addFilters()
@@ -68,9 +70,29 @@ func (e *Env) namesOf(kind string) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
+// syntax numbers the options that change what a text compiles to: all but the loader and the limits. The Env's own
+// are 0 and 1.
+func (e *Env) syntax(o *Options) int {
+	switch o {
+	case &e.opts:
+		return 0
+	case &e.fileOpts:
+		return 1
+	}
+	of := *o
+	of.Loader, of.MaxDepth, of.MaxOutput, of.MaxSteps = nil, 0, 0, 0
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n, known := e.syntaxes[of]
+	if !known {
+		n = len(e.syntaxes) + 2
+		e.syntaxes[of] = n
+	}
+	return n
+}
+
 func (e *Env) compile(at origin, text string, o *Options, expression bool) (*code, error) {
-	key := cacheKey{text: text, expression: expression, syntax: *o}
-	key.syntax.Loader, key.syntax.MaxDepth, key.syntax.MaxOutput, key.syntax.MaxSteps = nil, 0, 0, 0
+	key := cacheKey{text: text, expression: expression, syntax: e.syntax(o)}
 	e.mu.RLock()
 	c := e.cache[key]
 	if c == nil {
@@ -115,6 +137,9 @@ func (e *Env) expression(at origin, text string, o *Options) (*Expression, error
 
 // Render gives the text.
 func (t *Template) Render(ctx context.Context, s Scope) (string, error) {
+	if t.code.plain {
+		return t.env.plainText(ctx, t.opts, t.code, t.at, s)
+	}
 	rt := newRuntime(ctx, t.env, t.opts, s)
 	rt.mutates = t.code.mutates
 	if err := rt.renderTemplate(t.code, t.at, s); err != nil {
@@ -127,6 +152,9 @@ func (t *Template) Render(ctx context.Context, s Scope) (string, error) {
 // {{ expression }}, else the text, as ansible-core 2.19 does. With Options.Literals the text is then
 // read as a Python literal, if it is one. A template without any output gives nil.
 func (t *Template) Native(ctx context.Context, s Scope) (any, error) {
+	if t.code.plain {
+		return t.env.plainValue(ctx, t.opts, t.code, t.at, s)
+	}
 	rt := newRuntime(ctx, t.env, t.opts, s)
 	rt.mutates = t.code.mutates
 	rt.out.native = true

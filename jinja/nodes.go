@@ -32,6 +32,7 @@ type code struct {
 	blocks     map[string]*blockCode
 	extends    bool
 	mutates    bool // it may alter values of the Scope
+	plain      bool // see isPlain
 	reads      []*nameExpr
 	filters    []use
 	tests      []use

@@ -166,6 +166,7 @@ func (e *Env) parse(text string, o *Options, expression bool) (*code, error) {
 		}
 	}
 	p.resolve()
+	c.plain = !expression && c.isPlain()
 	return c, nil
 }
 

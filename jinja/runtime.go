@@ -232,12 +232,7 @@ func (rt *runtime) combine(parts []any) (any, error) {
 		}
 		v = string(b)
 	}
-	if s, ok := v.(string); ok && rt.opts.Literals {
-		if lit, ok := value.ParseLiteral(s); ok {
-			return lit, nil
-		}
-	}
-	return v, nil
+	return rt.literal(v), nil
 }
 
 // finalize makes a value fit to leave the template: undefined values in it are errors, views and
