@@ -50,7 +50,7 @@ func (e *Env) method(v any, name string) *function {
 func (rt *runtime) attr(v any, name string) (any, bool, error) {
 	if d, ok := v.(*value.Dict); ok {
 		// The usual case first: an entry that no method hides.
-		r, found := d.Get(name)
+		r, found := d.GetText(name)
 		if m := rt.env.methods["dict"][name]; m != nil {
 			return &boundMethod{v, m}, true, nil
 		}

@@ -22,7 +22,8 @@ type Scope struct {
 	added  []Layer // those of them that With added to parent's
 	parent *Scope
 	memory map[string]*remembered
-	stack  []*frame // what is being rendered, outermost first
+	stack  []frame // what is being rendered, outermost first
+	spare  store
 	// keepText is set by what was rendered last when its text must not become anything else.
 	keepText bool
 }
@@ -36,9 +37,34 @@ type remembered struct {
 // frame is one variable being rendered.
 type frame struct {
 	name     string
-	pos      diag.Pos
+	raw      any
 	needs    []string
 	volatile bool
+}
+
+// store is room for what a scope remembers, got many at a time.
+type store struct {
+	entries []remembered
+	names   []string
+}
+
+// storeSize is how many variables of a host one task reads, more or less.
+const storeSize = 32
+
+// keep gives an entry of its own with a copy of the needs.
+func (st *store) keep(v any, needs []string) *remembered {
+	if len(st.entries) == 0 {
+		st.entries = make([]remembered, storeSize)
+	}
+	if free := cap(st.names) - len(st.names); free < len(needs) {
+		st.names = make([]string, 0, max(2*storeSize, len(needs)))
+	}
+	from := len(st.names)
+	st.names = append(st.names, needs...)
+	r := &st.entries[0]
+	st.entries = st.entries[1:]
+	r.v, r.needs = v, st.names[from:len(st.names):len(st.names)]
+	return r
 }
 
 // Scope makes one from layers in any order; among equal levels the later wins.
@@ -94,8 +120,8 @@ func (s *Scope) Names() []string {
 // Volatile tells that what is being rendered must not be remembered, since it gives another
 // value each time: lookups, random, now. Filters and functions call it.
 func (s *Scope) Volatile() {
-	for _, f := range s.stack {
-		f.volatile = true
+	for i := range s.stack {
+		s.stack[i].volatile = true
 	}
 }
 
@@ -116,17 +142,28 @@ func (s *Scope) Lookup(ctx context.Context, name string) (any, bool, error) {
 	if err := s.cycle(name); err != nil {
 		return nil, false, err
 	}
-	f := &frame{name: name, pos: place(raw)}
-	s.stack = append(s.stack, f)
+	s.push(name, raw)
 	v, err := s.lenient(ctx, raw)
+	f := &s.stack[len(s.stack)-1]
 	s.stack = s.stack[:len(s.stack)-1]
 	if err != nil {
 		return nil, false, fmt.Errorf("variable %q: %w", name, err)
 	}
 	if !f.volatile {
-		s.remember(name, &remembered{v: v, needs: f.needs})
+		s.remember(name, s.spare.keep(v, f.needs))
 	}
 	return v, true, nil
+}
+
+// push notes that a variable is being rendered. Its frame keeps the room for needs of the one that was there before.
+func (s *Scope) push(name string, raw any) {
+	n := len(s.stack)
+	if n < cap(s.stack) {
+		s.stack = s.stack[:n+1]
+		s.stack[n] = frame{name: name, raw: raw, needs: s.stack[n].needs[:0]}
+		return
+	}
+	s.stack = append(s.stack, frame{name: name, raw: raw, needs: make([]string, 0, 4)})
 }
 
 // raw finds the value as written, merged over the levels where hash_behaviour says so.
@@ -199,7 +236,7 @@ func (s *Scope) remember(name string, r *remembered) {
 		s = s.parent
 	}
 	if s.memory == nil {
-		s.memory = make(map[string]*remembered)
+		s.memory = make(map[string]*remembered, storeSize)
 	}
 	s.memory[name] = r
 }
@@ -224,7 +261,7 @@ func (s *Scope) reaches(name string, needs []string, seen map[string]struct{}) b
 		return true
 	}
 	for i := range s.added {
-		if _, ok := s.added[i].Vars.Get(name); ok {
+		if _, ok := s.added[i].Vars.GetText(name); ok {
 			return true
 		}
 	}
@@ -253,7 +290,7 @@ func (s *Scope) find(name string) *remembered {
 // note records that what is being rendered needs a name.
 func (s *Scope) note(name string) {
 	if n := len(s.stack); n > 0 {
-		if f := s.stack[n-1]; !slices.Contains(f.needs, name) {
+		if f := &s.stack[n-1]; !slices.Contains(f.needs, name) {
 			f.needs = append(f.needs, name)
 		}
 	}
@@ -261,8 +298,8 @@ func (s *Scope) note(name string) {
 
 // cycle reports a variable that needs itself, with the chain of names.
 func (s *Scope) cycle(name string) error {
-	for i, f := range s.stack {
-		if f.name != name {
+	for i := range s.stack {
+		if s.stack[i].name != name {
 			continue
 		}
 		chain := make([]string, 0, len(s.stack)-i+1)
@@ -270,7 +307,7 @@ func (s *Scope) cycle(name string) error {
 			chain = append(chain, f.name)
 		}
 		chain = append(chain, name)
-		return diag.Errorf(f.pos, "recursive loop detected in variable %q: %s", name, strings.Join(chain, " → ")).
+		return diag.Errorf(place(s.stack[i].raw), "recursive loop detected in variable %q: %s", name, strings.Join(chain, " → ")).
 			WithHint("one of these must not be defined by the others")
 	}
 	return nil
@@ -301,6 +338,9 @@ func place(v any) diag.Pos {
 
 // undefined gives the undefined value that an error of the template engine is about.
 func undefined(err error) (*jinja.Undefined, bool) {
+	if err == nil {
+		return nil, false
+	}
 	var u jinja.UndefinedError
 	if !errors.As(err, &u) {
 		return nil, false

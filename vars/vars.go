@@ -71,7 +71,7 @@ func (l *Layer) get(ctx context.Context, name string) (any, bool, error) {
 	if l.Lookup != nil {
 		return l.Lookup(ctx, name)
 	}
-	v, ok := l.Vars.Get(name)
+	v, ok := l.Vars.GetText(name)
 	return v, ok, nil
 }
 

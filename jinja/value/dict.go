@@ -93,9 +93,20 @@ func (d *Dict) Get(key any) (any, bool) {
 	return nil, false
 }
 
+// GetText is Get for a key that is text; it makes no value of it.
+func (d *Dict) GetText(key string) (any, bool) {
+	if d == nil {
+		return nil, false
+	}
+	if i := d.findText(key); i >= 0 {
+		return d.entries[i].val, true
+	}
+	return nil, false
+}
+
 // Str gives the entry of a key when it is a string, else "".
 func (d *Dict) Str(key string) string {
-	v, _ := d.Get(key)
+	v, _ := d.GetText(key)
 	s, _ := v.(string)
 	return s
 }
