@@ -75,6 +75,7 @@ type runFlags struct {
 	diff    bool
 	verbose int
 	output  string
+	waiting int
 }
 
 func (r *runFlags) add(fs *pflag.FlagSet) {
@@ -82,6 +83,7 @@ func (r *runFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVarP(&r.check, "check", "C", false, "change nothing; say what would change")
 	fs.BoolVarP(&r.diff, "diff", "D", false, "show what changes in files")
 	fs.CountVarP(&r.verbose, "verbose", "v", "show more; -vvv also connections")
+	fs.IntVar(&r.waiting, "tell-waiting", 60, "name hosts that are at a task for so many seconds, and again when that doubled; 0 never")
 	fs.StringVar(&r.output, "output", "text", "text, or jsonl for one JSON object an event")
 }
 

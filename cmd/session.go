@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/secret"
@@ -70,6 +71,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 		LoadVars: varsFile(ring), ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
 		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),
+		TellWaiting: time.Duration(r.waiting) * time.Second,
 	}
 	return ss, nil
 }

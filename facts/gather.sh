@@ -161,11 +161,11 @@ if wants hardware; then
 			n=0 pids=
 			for dir in $far; do
 				n=$((n + 1))
-				{ stat -f -c "$format" "$dir" >"$tmp/$n.out"; : >"$tmp/$n.done"; } </dev/null >/dev/null 2>&1 &
+				{ stat -f -c "$format" "$dir" >"$tmp/$n.out" & echo $! >"$tmp/$n.pid"; wait; : >"$tmp/$n.done"; } </dev/null >/dev/null 2>&1 &
 				pids="$pids$nl$!"
 			done
-			t=0 wait=$((wait * 10))
-			while [ $t -lt $wait ]; do
+			t=0 limit=$((wait * 10))
+			while [ $t -lt $limit ]; do
 				i=0
 				while [ $i -lt $n ] && [ -e "$tmp/$((i + 1)).done" ]; do i=$((i + 1)); done
 				[ $i -lt $n ] || break
@@ -173,8 +173,18 @@ if wants hardware; then
 				t=$((t + 1))
 			done
 			i=0
-			while [ $i -lt $n ]; do i=$((i + 1)); [ -e "$tmp/$i.done" ] && cat "$tmp/$i.out"; done
-			[ $t -lt $wait ] || { kill -9 $pids 2>/dev/null; echo '#timeout'; }
+			late=
+			set -- $pids
+			for dir in $far; do
+				i=$((i + 1))
+				if [ -e "$tmp/$i.done" ]; then cat "$tmp/$i.out"
+				else
+					late=$late$nl$dir
+					kill -9 "$1" $(cat "$tmp/$i.pid") 2>/dev/null
+				fi
+				shift
+			done
+			[ -z "$late" ] || printf '#timeout%s\n' "$late"
 			rm -rf "$tmp"
 		fi
 	fi

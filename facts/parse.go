@@ -50,8 +50,8 @@ func Parse(parts []string, printed []byte) (*Facts, error) {
 	}
 	if want("hardware") {
 		f.Hardware = o.hardware()
-		if _, slow := o.sections["timeout"]; slow {
-			f.Warnings = append(f.Warnings, "a network file system did not answer in time: its sizes are missing from the mounts")
+		if hung := o.sections["timeout"]; len(hung) > 0 {
+			f.Warnings = append(f.Warnings, "no answer in time from what is mounted at "+strings.Join(hung, ", ")+": its sizes are missing from the mounts")
 		}
 	}
 	if want("virtual") {

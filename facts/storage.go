@@ -259,10 +259,8 @@ func (o *output) mounts(s *Storage) {
 			m.UUID = uuid
 		}
 		m.Sizes = sizes[m.Mount]
-		if m.Sizes == nil {
-			if _, late := o.sections["timeout"]; late {
-				m.UUID, m.Note = "", "Could not get extra information due to timeout"
-			}
+		if m.Sizes == nil && slices.Contains(o.sections["timeout"], m.Mount) {
+			m.UUID, m.Note = "", "Could not get extra information due to timeout"
 		}
 		s.Mounts = append(s.Mounts, m)
 	}

@@ -108,6 +108,9 @@ func smallFields(d *value.Dict, e run.Event) string {
 		}
 		put(d, "host", e.Host, "task_id", e.Task.ID, "stream", stream, "text", string(e.Chunk))
 		return "output"
+	case run.StillWaiting:
+		put(d, "hosts", names(e.Hosts), "task_id", e.Task.ID, "seconds", e.For.Seconds())
+		return "still_waiting"
 	case run.Warning:
 		put(d, "text", e.Text)
 		return "warning"

@@ -64,11 +64,24 @@ func (d *display) notice(e run.Event) {
 	switch e := e.(type) {
 	case run.Warning:
 		d.warn(e.Text)
+	case run.StillWaiting:
+		d.write(d.opts.Err, d.paint(waiting(e), darkGray)+"\n")
 	case run.Deprecated:
 		d.once("[DEPRECATION WARNING]: "+e.Text, purple)
 	case run.Problem:
 		d.write(d.opts.Err, d.paint("ERROR! "+e.Err.Error(), red)+"\n")
 	}
+}
+
+// maxWaiting is how many hosts a line names that a run waits for.
+const maxWaiting = 5
+
+func waiting(e run.StillWaiting) string {
+	hosts := strings.Join(e.Hosts[:min(len(e.Hosts), maxWaiting)], ", ")
+	if more := len(e.Hosts) - maxWaiting; more > 0 {
+		hosts += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("still waiting for %s (%d s): %s", hosts, int(e.For.Seconds()), e.Task.Name)
 }
 
 func (t *Text) playbook(e run.PlaybookStarted) {

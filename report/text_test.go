@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -107,6 +108,16 @@ func TestTextWarnsOnce(t *testing.T) {
 	_, errs := emit(t, Options{}, newText, run.Warning{Text: "odd"}, run.Warning{Text: "odd"})
 	if want := "[WARNING]: odd\n"; errs != want {
 		t.Errorf("stderr %q, want %q", errs, want)
+	}
+}
+
+func TestTextTellsWhatItWaitsFor(t *testing.T) {
+	_, errs := emit(t, Options{}, newText,
+		run.StillWaiting{Task: info("reach"), Hosts: []string{"hv3"}, For: 120*time.Second + 7*time.Millisecond},
+		run.StillWaiting{Task: info("reach"), Hosts: []string{"a", "b", "c", "d", "e", "f", "g"}, For: time.Minute})
+	want := "still waiting for hv3 (120 s): reach\nstill waiting for a, b, c, d, e and 2 more (60 s): reach\n"
+	if errs != want {
+		t.Errorf("got %q, want %q", errs, want)
 	}
 }
 

@@ -20,6 +20,7 @@ type batch struct {
 	by    map[string]*hostState
 
 	results  chan *outcome
+	look     *lookout
 	flushing bool // the lockstep is in the handlers
 	broke    bool // the play ends for all: any_errors_fatal, max_fail_percentage
 	err      error
@@ -29,8 +30,9 @@ type batch struct {
 func (p *play) runBatch(ctx context.Context, hosts []*inventory.Host) (bool, error) {
 	b := &batch{
 		play: p, by: make(map[string]*hostState, len(hosts)),
-		results: make(chan *outcome, p.r.o.Forks),
+		results: make(chan *outcome, p.r.o.Forks), look: newLookout(p.r.o.TellWaiting),
 	}
+	defer b.look.stop()
 	start := p.startPlace(ctx)
 	for _, h := range hosts {
 		b.names = append(b.names, h.Name)

@@ -100,6 +100,13 @@ type HostFinished struct {
 	Items bool
 }
 
+// StillWaiting says that a task runs for long on some hosts.
+type StillWaiting struct {
+	Task  *TaskInfo
+	Hosts []string      // sorted
+	For   time.Duration // the longest of them
+}
+
 // Retrying says that until did not hold and another attempt follows.
 type Retrying struct {
 	Outcome
@@ -167,6 +174,7 @@ func (HostStarted) event()     {}
 func (ItemFinished) event()    {}
 func (HostFinished) event()    {}
 func (Retrying) event()        {}
+func (StillWaiting) event()    {}
 func (Included) event()        {}
 func (NoHosts) event()         {}
 func (NoMoreHosts) event()     {}

@@ -20,7 +20,7 @@ func (b *batch) free(ctx context.Context) {
 		if f.running == 0 {
 			return
 		}
-		o := <-b.results
+		o := b.await()
 		f.running--
 		f.active[o.w.n.task]--
 		f.ready = append(f.ready, o.h)
@@ -29,7 +29,7 @@ func (b *batch) free(ctx context.Context) {
 		f.rules(o)
 	}
 	for f.running > 0 {
-		b.process(<-b.results)
+		b.process(b.await())
 		f.running--
 	}
 }
@@ -121,6 +121,7 @@ func (f *freeRun) one(ctx context.Context, h *hostState) progress {
 	f.running++
 	f.active[n.task]++
 	f.r.events.emit(TaskStarted{Task: w.info, Hosts: 1})
+	f.look.begin(h, w.info)
 	go f.work1(ctx, w, h)
 	return busy
 }

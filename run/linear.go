@@ -184,9 +184,12 @@ func (b *batch) dispatch(ctx context.Context, w *work, hosts []*hostState) []*ou
 			h := hosts[next]
 			next++
 			running++
+			b.look.begin(h, w.info)
 			go b.work1(ctx, w, h)
 		case o := <-b.results:
 			take(o)
+		case now := <-b.look.due():
+			b.tellLate(now)
 		}
 	}
 	return outcomes

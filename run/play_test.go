@@ -52,6 +52,15 @@ func (nobody) Open(_ context.Context, e transport.Endpoint, _ transport.Become) 
 // options loads a playbook for some hosts.
 func options(t testing.TB, hosts, text string) (run.Options, *recorder) {
 	t.Helper()
+	o := optionsWith(t, hosts, text, &playbook.Loader{Actions: actions.Specs})
+	rec := &recorder{}
+	o.Sink = rec
+	return o, rec
+}
+
+// optionsWith is options with another loader and without a Sink.
+func optionsWith(t testing.TB, hosts, text string, loader *playbook.Loader) run.Options {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "site.yml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -60,18 +69,16 @@ func options(t testing.TB, hosts, text string) (run.Options, *recorder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loader := &playbook.Loader{Actions: actions.Specs}
 	pb, _, err := loader.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	env := jinja.New(jinja.Options{NoneEmpty: true})
 	filters.Register(env, filters.Options{})
-	rec := &recorder{}
 	return run.Options{
 		Inventory: inv, Playbooks: []*playbook.Playbook{pb}, Engine: &vars.Engine{Env: env}, Pool: nobody{},
-		Loader: loader, Sink: rec, Forks: 8, Gathering: "explicit",
-	}, rec
+		Loader: loader, Forks: 8, Gathering: "explicit",
+	}
 }
 
 // forHost gives the lines of one host, without its name.

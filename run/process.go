@@ -8,6 +8,7 @@ import (
 // process takes a host's result in: state, counts, variables, notifications, events.
 func (b *batch) process(o *outcome) {
 	h, w, r := o.h, o.w, o.res
+	b.look.end(h)
 	st := b.r.stat(h.name)
 	rescued := false
 	if !r.skipped && !r.unreachable && w.task.Role != nil {

@@ -68,6 +68,8 @@ type Options struct {
 	Managed             string // ansible_managed
 	// LiveOutput makes Output events of what commands print while they run.
 	LiveOutput bool
+	// TellWaiting makes StillWaiting events of hosts that are at a task for so long, and again each time that doubled; 0 makes none.
+	TellWaiting time.Duration
 
 	Connect ConnectDefaults
 	// Names of files for magic variables.

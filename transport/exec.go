@@ -148,7 +148,20 @@ func (c *conn) framed(ctx context.Context, cmd Command, stdout, stderr io.Writer
 		w.dead.Store(true) // what a child prints later must not reach a later command
 	}
 	c.m.release(c.id, w)
-	return res, c.understand(w, err)
+	return res, c.understand(w, because(w.link, err))
+}
+
+// because adds to a lost command why its link ended. The streams end a moment before that is known.
+func because(l link, err error) error {
+	if !errors.Is(err, ErrLost) || errors.Unwrap(err) != nil {
+		return err
+	}
+	select {
+	case <-l.lost():
+		return fmt.Errorf("%w: %w", ErrLost, l.err())
+	case <-time.After(100 * time.Millisecond):
+		return err
+	}
 }
 
 // understand makes of a shell that never came up what the tool said, or notes that none can stay.
