@@ -207,6 +207,13 @@ type Use struct {
 // Uses is what a template asks of its surroundings, for checks before a run.
 type Uses struct {
 	Names, Filters, Tests []Use
+	// Lookups are the names, as literals, of what lookup, query and q are asked for.
+	Lookups []Use
+	// Templates are those that are included, imported or extended by a literal name; one under a condition or
+	// with "ignore missing" is Guarded.
+	Templates []Use
+	// Binds are the names that the template sets itself somewhere: targets of set and for, arguments, imports.
+	Binds []string
 }
 
 // Uses lists the names that the template reads and does not set, its filters and its tests.
@@ -228,5 +235,14 @@ func (c *code) uses(at origin) Uses {
 	for _, x := range c.tests {
 		u.Tests = append(u.Tests, Use{x.name, place{c, at, x.pos}.position(), x.guarded})
 	}
+	for _, x := range c.templates {
+		u.Templates = append(u.Templates, Use{x.name, place{c, at, x.pos}.position(), x.guarded})
+	}
+	for _, x := range c.calls {
+		if x.first != "" && (x.fn == "lookup" || x.fn == "query" || x.fn == "q") {
+			u.Lookups = append(u.Lookups, Use{x.first, place{c, at, x.pos}.position(), x.guarded})
+		}
+	}
+	u.Binds = c.binds
 	return u
 }

@@ -36,6 +36,16 @@ type code struct {
 	reads      []*nameExpr
 	filters    []use
 	tests      []use
+	calls      []calling
+	binds      []string
+	templates  []use // that are included, imported or extended by a literal name
+}
+
+// calling is a call of a plain name, and its first argument where that is a literal text.
+type calling struct {
+	fn, first string
+	pos       int
+	guarded   bool
 }
 
 // use is a filter or test and where it is used.

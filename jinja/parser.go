@@ -132,6 +132,12 @@ func (p *parser) push(own bool) *block {
 	return b
 }
 
+// declare gives the slot of a name that the current block sets.
+func (p *parser) declare(name string) int {
+	p.code.binds = append(p.code.binds, name)
+	return p.block.declare(name)
+}
+
 func (p *parser) pop() { p.block = p.block.parent }
 
 // parse makes code of a whole template or of one expression.

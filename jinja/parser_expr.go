@@ -404,7 +404,22 @@ func (p *parser) subscribed() (expr, error) {
 func (p *parser) call(x expr) (expr, error) {
 	p.code.noteCall(x)
 	args, err := p.arguments()
+	if fn, ok := x.(*nameExpr); ok && err == nil && len(args.pos) > 0 {
+		if first, ok := literal(args.pos[0]); ok {
+			p.code.calls = append(p.code.calls, calling{fn.name, first, args.pos[0].at(), p.soft > 0})
+		}
+	}
 	return &callExpr{pos: x.at(), fn: x, args: args, block: p.block}, err
+}
+
+// literal gives the text of an expression that is nothing else.
+func literal(x expr) (string, bool) {
+	c, ok := x.(*constExpr)
+	if !ok {
+		return "", false
+	}
+	s, ok := c.v.(string)
+	return s, ok
 }
 
 func (p *parser) arguments() (arguments, error) {

@@ -166,7 +166,7 @@ func (p *parser) nameTarget(pos int, name string) (*nameTarget, error) {
 	case "true", "false", "none", "True", "False", "None":
 		return nil, p.fail(pos, "can't assign to 'const'")
 	}
-	return &nameTarget{slot: p.block.declare(name)}, nil
+	return &nameTarget{slot: p.declare(name)}, nil
 }
 
 // name reads a single name to be assigned to.
@@ -220,7 +220,7 @@ func (p *parser) signature(fn *macroCode) error {
 		if err != nil {
 			return err
 		}
-		arg := macroArg{name: name, slot: p.block.declare(name)}
+		arg := macroArg{name: name, slot: p.declare(name)}
 		if p.skip(tAssign) {
 			if arg.def, err = p.expression(); err != nil {
 				return err
@@ -266,7 +266,7 @@ func (p *parser) macroStatement(pos int) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &macroNode{pos: pos, slot: p.block.declare(name)}
+	n := &macroNode{pos: pos, slot: p.declare(name)}
 	n.fn = &macroCode{name: name, pos: pos, code: p.code, scope: p.push(true)}
 	if err := p.signature(n.fn); err != nil {
 		return nil, err
@@ -399,6 +399,7 @@ func onlySpace(stmts []node) bool {
 func (p *parser) extendsStatement(pos int) (node, error) {
 	p.code.mutates = true // the other template may
 	x, err := p.expression()
+	p.taken(x, false)
 	p.code.extends = true
 	return &extendsNode{pos: pos, x: x}, err
 }
@@ -425,7 +426,15 @@ func (p *parser) includeStatement(pos int) (node, error) {
 		n.ignoreMissing = true
 	}
 	n.withContext = p.withContext(true)
+	p.taken(x, n.ignoreMissing)
 	return n, nil
+}
+
+// taken notes a template that is included, imported or extended by a literal name.
+func (p *parser) taken(x expr, guarded bool) {
+	if name, ok := literal(x); ok {
+		p.code.templates = append(p.code.templates, use{name, x.at(), guarded || p.soft > 0 || len(p.ends) > 0})
+	}
 }
 
 func (p *parser) importStatement(pos int) (node, error) {
@@ -434,6 +443,7 @@ func (p *parser) importStatement(pos int) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.taken(x, false)
 	if err := p.expectName("as"); err != nil {
 		return nil, err
 	}
@@ -441,7 +451,7 @@ func (p *parser) importStatement(pos int) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &importNode{pos: pos, x: x, slot: p.block.declare(name), block: p.block}
+	n := &importNode{pos: pos, x: x, slot: p.declare(name), block: p.block}
 	n.withContext = p.withContext(false)
 	return n, nil
 }
@@ -452,6 +462,7 @@ func (p *parser) fromStatement(pos int) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.taken(x, false)
 	if err := p.expectName("import"); err != nil {
 		return nil, err
 	}
@@ -484,7 +495,7 @@ func (p *parser) fromStatement(pos int) (node, error) {
 				return nil, err
 			}
 		}
-		n.names = append(n.names, imported{name, p.block.declare(alias)})
+		n.names = append(n.names, imported{name, p.declare(alias)})
 		before := p.i
 		n.withContext = p.withContext(n.withContext)
 		if p.i != before || !p.is(tComma) {

@@ -135,7 +135,7 @@ func (ld *load) looksLikeModule(name string, at site) bool {
 func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) (goOn bool) {
 	base := baseName(name)
 	if slices.Contains(foreign, base) || isForeign(name) {
-		e := ld.strict(guarded(&t.Keywords), pos, "module %s exists for Ansible but not here", name)
+		e := ld.strict(guarded(&t.Keywords), pos, "module %s exists for Ansible but not here", name).rule(RuleModule)
 		if near := diag.Near(base, ld.Names); near != "" {
 			e.hint("did you mean %q?", near)
 		} else {
@@ -143,7 +143,7 @@ func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) (goOn
 		}
 		return e.err.Severity == diag.Warning
 	}
-	e := ld.fail(pos, "there is no module %q", name)
+	e := ld.fail(pos, "there is no module %q", name).rule(RuleModule)
 	if near := diag.Near(base, ld.Names); near != "" {
 		e.hint("did you mean %q?", near)
 	} else if near := diag.Near(name, keywordNames(at)); near != "" {
@@ -273,7 +273,7 @@ func (ld *load) checkArgs(t *Task) {
 		if bad.Missing && more {
 			continue
 		}
-		e := ld.strict(guarded(&t.Keywords), t.Args.Where(bad.Path, bad.Key), "%s: %s", t.BaseAction(), bad.Msg)
+		e := ld.strict(guarded(&t.Keywords), t.Args.Where(bad.Path, bad.Key), "%s: %s", t.BaseAction(), bad.Msg).rule(RuleArgs)
 		if bad.Hint == "" && bad.Key && len(bad.Path) == 1 && slices.Contains(keywordNames(onTask), fmt.Sprint(bad.Path[0])) {
 			e.hint("%v is a keyword of a task: indent it as far as the name of the module", bad.Path[0])
 		}

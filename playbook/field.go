@@ -36,7 +36,7 @@ func (ld *load) value(doc document.Document, n *yaml.Node) any {
 		var errs diag.List
 		errs.Add(err)
 		for _, e := range errs {
-			ld.note(e)
+			ld.note(e.WithRule(RuleYAML))
 		}
 		return nil
 	}
@@ -52,7 +52,7 @@ func (ld *load) templates(v any) {
 	switch v := v.(type) {
 	case *value.Template:
 		if e := ld.CheckTemplate(v.Text, v.Pos, false); e != nil {
-			ld.note(e)
+			ld.note(e.WithRule(RuleTemplate))
 		}
 	case *value.List:
 		for _, item := range v.Items {
@@ -312,7 +312,7 @@ func (ld *load) conditions(p place, e document.Entry) []Field {
 		case *value.List:
 			ld.strict(false, pos, "%s must be a condition or a list of them, not a list in a list", e.Name)
 		case *value.Template:
-			ld.warn(pos, "%s holds template braces; a condition is an expression already", e.Name).
+			ld.warn(pos, "%s holds template braces; a condition is an expression already", e.Name).rule(RuleBraces).
 				hint("write the expression without {{ }}")
 			ld.templates(v)
 		case string:
@@ -329,7 +329,7 @@ func (ld *load) expression(text string, pos diag.Pos) {
 		return
 	}
 	if e := ld.CheckTemplate(text, pos, true); e != nil {
-		ld.note(e)
+		ld.note(e.WithRule(RuleTemplate))
 	}
 }
 

@@ -56,7 +56,7 @@ func (ld *load) inclusion(p place, t *Task, action string) []Node {
 		if _, pos, ok := t.argText("file", rawParams); t.Loop.Set || !ok || ld.isLate(t) {
 			action = "include_tasks"
 		} else {
-			ld.warn(pos, "include is no longer in Ansible").hint("write import_tasks or include_tasks")
+			ld.warn(pos, "include is no longer in Ansible").rule(RuleDeprecated).hint("write import_tasks or include_tasks")
 		}
 	}
 	switch action {
@@ -310,7 +310,7 @@ func findIn(name string, dirs []string) (path string, tried []string) {
 
 // notFound reports a file that is in none of the places tried.
 func (ld *load) notFound(pos diag.Pos, what, name string, tried []string) found {
-	return nearFile(ld.fail(pos, "%s %q not found, looked for %s", what, name, strings.Join(tried, ", ")), name, tried)
+	return nearFile(ld.fail(pos, "%s %q not found, looked for %s", what, name, strings.Join(tried, ", ")).rule(RuleFile), name, tried)
 }
 
 // nearFile hints at a file beside one of the places tried that may be meant.

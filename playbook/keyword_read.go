@@ -99,7 +99,7 @@ func validName(s string) bool {
 // misplaced reports a key that may not stand where it does: a keyword of elsewhere, an old one, or a slip.
 func (ld *load) misplaced(pos diag.Pos, name string, at site) {
 	if hint, old := removed[name]; old {
-		ld.fail(pos, "%s is no longer a keyword", name).hint("%s", hint)
+		ld.fail(pos, "%s is no longer a keyword", name).rule(RuleDeprecated).hint("%s", hint)
 		return
 	}
 	if name == "import_playbook" {
@@ -107,17 +107,17 @@ func (ld *load) misplaced(pos diag.Pos, name string, at site) {
 		return
 	}
 	if kw, ok := keywords[name]; ok {
-		ld.fail(pos, "%s cannot stand on %s", name, at).hint("it belongs to %s", kw.in)
+		ld.fail(pos, "%s cannot stand on %s", name, at).rule(RuleKeyword).hint("it belongs to %s", kw.in)
 		return
 	}
 	if strings.HasPrefix(name, "with_") && at&onTasks != 0 {
-		e := ld.fail(pos, "there is no loop %s", name)
+		e := ld.fail(pos, "there is no loop %s", name).rule(RuleKeyword)
 		if near := diag.Near(strings.TrimPrefix(name, "with_"), withLoops); near != "" {
 			e.hint("did you mean with_%s?", near)
 		}
 		return
 	}
-	e := ld.fail(pos, "%q is not a keyword of %s", name, at)
+	e := ld.fail(pos, "%q is not a keyword of %s", name, at).rule(RuleKeyword)
 	if near := diag.Near(name, keywordNames(at)); near != "" {
 		e.hint("did you mean %q?", near)
 	}

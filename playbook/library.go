@@ -39,7 +39,7 @@ func (ld *load) ownModule(p place, t *Task) {
 	}
 	t.Executable = path
 	if isPython(path) {
-		ld.strict(p.guard, t.ActionPos, "module %s is Python (%s), which cannot run here", t.Action, path).
+		ld.strict(p.guard, t.ActionPos, "module %s is Python (%s), which cannot run here", t.Action, path).rule(RulePython).
 			hint("use a built-in module, or make it a program of another kind")
 	}
 }

@@ -35,6 +35,9 @@ type Loader struct {
 	// Early renders the name of a static import or role with what is known before any host is: the layers given,
 	// lowest first, and extra variables. nil makes a template in such a name an error.
 	Early func(t *value.Template, layers ...*value.Dict) (string, error)
+	// Skip leaves out findings that the user does not want to hear of. It is asked only about what Ansible would load
+	// all the same; nil leaves nothing out.
+	Skip func(e *diag.Error) bool
 	// Lenient makes warnings of what Ansible itself finds only when it runs.
 	Lenient bool
 
@@ -132,14 +135,15 @@ func (l *Loader) Load(path string) (pb *Playbook, warnings diag.List, err error)
 }
 
 // LoadTasks reads a task file for include_tasks at run time, as if it stood where parent is, as handlers or as tasks. The
-// same include again gives the same nodes. It leaves the play as it is: see Imported for the roles among them.
+// same include again gives the same nodes. It leaves the play as it is: see Imported for the roles among
+// them. Warnings come with the first load only.
 func (l *Loader) LoadTasks(path string, play *Play, role *Role, parent *Keywords, handler bool) ([]Node, diag.List, error) {
 	key := tasksKey{path: path, play: play, role: role, parent: parent, handler: handler}
 	l.mu.Lock()
 	was, ok := l.tasks[key]
 	l.mu.Unlock()
 	if ok {
-		return was.val, was.list, was.err
+		return was.val, nil, was.err
 	}
 	ld := l.start(playDir(play))
 	ld.running = true
@@ -170,15 +174,22 @@ type load struct {
 	dir   string // the playbook's folder
 	// running: the play is running already, so it must not be altered.
 	running bool
+	// soft are the findings that may be skipped.
+	soft map[*diag.Error]bool
 }
 
-func (l *Loader) start(dir string) *load { return &load{Loader: l, dir: dir} }
+func (l *Loader) start(dir string) *load {
+	return &load{Loader: l, dir: dir, soft: make(map[*diag.Error]bool)}
+}
 
 // end splits what was found into warnings and, when anything is wrong, an error with all that is wrong.
 func (ld *load) end() (warnings diag.List, err error) {
 	ld.sort()
 	var fatal diag.List
 	for _, e := range ld.list {
+		if ld.soft[e] && ld.Skip != nil && ld.Skip(e) {
+			continue
+		}
 		if e.Severity == diag.Fatal {
 			fatal = append(fatal, e)
 		} else {
@@ -203,6 +214,14 @@ func (ld *load) sort() {
 // found is a mistake that was noted and may still get its hint.
 type found struct{ err *diag.Error }
 
+// rule names the check that found it.
+func (f found) rule(name string) found {
+	if f.err.Rule == RulePlaybook {
+		f.err.Rule = name
+	}
+	return f
+}
+
 // hint says what to do about it.
 func (f found) hint(format string, args ...any) { f.err.Hint = fmt.Sprintf(format, args...) }
 
@@ -215,7 +234,7 @@ func (ld *load) fail(pos diag.Pos, format string, args ...any) found {
 func (ld *load) warn(pos diag.Pos, format string, args ...any) found {
 	e := diag.Errorf(pos, format, args...)
 	e.Severity = diag.Warning
-	return ld.note(e)
+	return ld.softly(ld.note(e))
 }
 
 // strict notes a mistake that Ansible finds only when it runs, if at all: an error for what will surely run, a
@@ -224,7 +243,13 @@ func (ld *load) strict(guarded bool, pos diag.Pos, format string, args ...any) f
 	if guarded || ld.Lenient {
 		return ld.warn(pos, format, args...)
 	}
-	return ld.fail(pos, format, args...)
+	return ld.softly(ld.fail(pos, format, args...))
+}
+
+// softly marks a finding as one that may be skipped.
+func (ld *load) softly(f found) found {
+	ld.soft[f.err] = true
+	return f
 }
 
 // note keeps an error once: a file that is read twice has its mistakes only once.
@@ -234,6 +259,7 @@ func (ld *load) note(e *diag.Error) found {
 			return found{old}
 		}
 	}
+	e.WithRule(RulePlaybook)
 	ld.list = append(ld.list, e)
 	return found{e}
 }
@@ -245,13 +271,13 @@ func (ld *load) open(path string) (doc document.Document, ok bool) {
 		ld.files = append(ld.files, path)
 	}
 	for _, w := range f.warnings {
-		ld.note(w)
+		ld.softly(ld.note(w.WithRule(RuleYAML)))
 	}
 	if f.err != nil {
 		var errs diag.List
 		errs.Add(f.err)
 		for _, e := range errs {
-			ld.note(e)
+			ld.note(e.WithRule(RuleYAML))
 		}
 		return document.Document{File: path}, false
 	}

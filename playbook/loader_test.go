@@ -86,7 +86,7 @@ func report(dir string, list diag.List) string {
 	var b strings.Builder
 	for _, e := range list {
 		if e.Severity == diag.Warning {
-			b.WriteString("warning: ")
+			b.WriteString("[WARNING]: ")
 		}
 		b.WriteString(strings.ReplaceAll(e.Error(), dir+"/", "") + "\n")
 		if e.Hint != "" {

@@ -23,7 +23,7 @@ func (ld *load) notified(p *Play) {
 			if _, ok := names[name]; ok {
 				continue
 			}
-			e := ld.strict(guarded(&t.Keywords), f.Pos, "no handler is called %q or listens to it", name)
+			e := ld.strict(guarded(&t.Keywords), f.Pos, "no handler is called %q or listens to it", name).rule(RuleHandler)
 			if near := diag.Near(name, sortedKeys(names)); near != "" {
 				e.hint("did you mean %q?", near)
 			} else {

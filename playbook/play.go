@@ -51,7 +51,7 @@ func (ld *load) entry(p place, n *yaml.Node) []*Play {
 		case "import_playbook":
 			return ld.importPlaybook(p, entries, e)
 		case "include":
-			ld.fail(p.pos(e.Key), "include is no longer in Ansible").hint("write import_playbook")
+			ld.fail(p.pos(e.Key), "include is no longer in Ansible").rule(RuleDeprecated).hint("write import_playbook")
 			return nil
 		}
 	}
@@ -198,7 +198,7 @@ func (ld *load) play(p place, n *yaml.Node, entries []document.Entry) *Play {
 		ld.playEntry(p, play, e, lists)
 	}
 	ld.checkSerial(play)
-	if !hosts {
+	if !hosts && !ld.meantHosts(entries) {
 		ld.fail(play.Pos, "the play has no hosts").hint("write hosts: with a pattern of the inventory, for instance hosts: all")
 	}
 	ld.checkHosts(play, hostsNode, hosts)
@@ -206,6 +206,13 @@ func (ld *load) play(p place, n *yaml.Node, entries []document.Entry) *Play {
 	p.chain = nil
 	ld.sections(p, play, lists)
 	return play
+}
+
+// meantHosts reports whether a key of a play is hosts with a slip in it, which is reported as such.
+func (ld *load) meantHosts(entries []document.Entry) bool {
+	return slices.ContainsFunc(entries, func(e document.Entry) bool {
+		return keywords[e.Name].in == 0 && removed[e.Name] == "" && diag.Near(e.Name, keywordNames(onPlay)) == "hosts"
+	})
 }
 
 // playEntry reads one key of a play; lists of tasks and roles are kept for later.
@@ -287,8 +294,11 @@ func (ld *load) checkHosts(play *Play, node *yaml.Node, given bool) {
 			ld.fail(f.Pos, "hosts is empty")
 		}
 	case bool:
-		ld.fail(f.Pos, "hosts must be text or a list of texts, not %s", describe(v)).
+		ld.fail(f.Pos, "hosts must be text or a list of texts, not %s", describe(v)).rule(RuleYAML).
 			hint("YAML reads no, yes, on and off as truth values: quote the name of the host")
+	case int, float64:
+		ld.fail(f.Pos, "hosts must be text or a list of texts, not %s", describe(v)).rule(RuleYAML).
+			hint("YAML reads a name of digits as a number, with a 0 in front as an octal one: quote the name of the host")
 	case *value.List:
 		if v.Len() == 0 {
 			ld.fail(f.Pos, "hosts is empty")

@@ -15,13 +15,14 @@ import (
 
 // LoadRole reads a role for include_role at run time, with its dependencies. The same include again gives the same role.
 // It leaves the play as it is: the role's handlers, and those of roles that it imports (see Imported), are for the run to add.
+// Warnings come with the first load only.
 func (l *Loader) LoadRole(use RoleUse, play *Play, parent *Keywords) (*Role, diag.List, error) {
 	key := fmt.Sprintf("%p %p %p %+v", play, parent, use.Parent, useKey(use))
 	l.mu.Lock()
 	was, ok := l.roles[key]
 	l.mu.Unlock()
 	if ok {
-		return was.val, was.list, was.err
+		return was.val, nil, was.err
 	}
 	ld := l.start(playDir(play))
 	ld.running = true
@@ -181,7 +182,7 @@ func isDir(path string) bool {
 }
 
 func (ld *load) roleNotFound(use RoleUse, tried []string) {
-	e := ld.fail(use.Pos, "role %q not found, looked for %s", use.Name, strings.Join(tried, ", "))
+	e := ld.fail(use.Pos, "role %q not found, looked for %s", use.Name, strings.Join(tried, ", ")).rule(RuleRole)
 	if strings.Count(use.Name, ".") >= 2 {
 		e.hint("install its collection below one of the folders of collections_path")
 		return
@@ -358,7 +359,7 @@ func (ld *load) plugins(r *Role) {
 		files, _ := filepath.Glob(filepath.Join(r.Path, dir, "*.py"))
 		for _, f := range files {
 			if filepath.Base(f) != "__init__.py" {
-				ld.warn(diag.Pos{File: f}, "role %s brings Python in %s, which cannot run here", r.Name, dir)
+				ld.warn(diag.Pos{File: f}, "role %s brings Python in %s, which cannot run here", r.Name, dir).rule(RulePython)
 			}
 		}
 	}

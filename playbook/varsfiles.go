@@ -55,7 +55,7 @@ func (ld *load) varsFile(p place, entry *yaml.Node, names []*yaml.Node) {
 	if len(tried) == 0 {
 		return
 	}
-	e := ld.strict(false, p.pos(entry), "file of variables %q not found, looked for %s", last, strings.Join(tried, ", "))
+	e := ld.strict(false, p.pos(entry), "file of variables %q not found, looked for %s", last, strings.Join(tried, ", ")).rule(RuleFile)
 	nearFile(e, last, tried)
 }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,41 +31,14 @@ type local struct {
 
 func (j *job) local(s *vars.Scope) *local { return &local{r: j.b.r, p: j.b.play, task: j.w.task, s: s} }
 
-// searchPath are the folders in which a task's files are looked for, the nearest first.
-func searchPath(p *play, t *playbook.Task) []string {
-	var out []string
-	for r := t.Role; r != nil; r = r.Parent {
-		out = append(out, r.Path)
-	}
-	if t.File != "" {
-		if dir, err := filepath.Abs(filepath.Dir(t.File)); err == nil {
-			out = append(out, dir)
-		}
-	}
-	out = append(out, p.dir)
-	return unique(out)
-}
-
 // Find implements modules.Local.
 func (l *local) Find(kind, name string) (string, error) {
-	name = homeOf(name)
-	if filepath.IsAbs(name) {
-		if _, err := os.Stat(name); err != nil {
-			return "", fmt.Errorf("could not find or access '%s' on the Ansible Controller: %w", name, fs.ErrNotExist)
-		}
-		return name, nil
+	path, tried := playbook.FindFile(l.task.SearchPath(l.p.dir), kind, name)
+	if path != "" {
+		return path, nil
 	}
-	var tried []string
-	for _, dir := range searchPath(l.p, l.task) {
-		for _, path := range []string{filepath.Join(dir, kind, name), filepath.Join(dir, name)} {
-			if slices.Contains(tried, path) {
-				continue
-			}
-			if _, err := os.Stat(path); err == nil {
-				return path, nil
-			}
-			tried = append(tried, path)
-		}
+	if name = homeOf(name); filepath.IsAbs(name) {
+		return "", fmt.Errorf("could not find or access '%s' on the Ansible Controller: %w", name, fs.ErrNotExist)
 	}
 	return "", fmt.Errorf("could not find or access '%s'\nSearched in:\n\t%s on the Ansible Controller: %w",
 		name, strings.Join(tried, "\n\t"), fs.ErrNotExist)

@@ -102,7 +102,7 @@ func (m *magic) ofPlay(name string) (any, bool) {
 func (m *magic) ofTask(name string) (any, bool) {
 	switch name {
 	case "ansible_search_path":
-		return texts(searchPath(m.p, m.task)), true
+		return texts(m.task.SearchPath(m.p.dir)), true
 	case "environment":
 		return environments(m.task), true
 	}

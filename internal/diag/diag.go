@@ -47,11 +47,21 @@ type Error struct {
 	Err      error
 	Hint     string // what to do, without "hint:"; may be empty
 	Severity Severity
+	// Rule is the name of the check that found it, empty where none has a name.
+	Rule string
 }
 
 // Errorf makes an Error; %w works as in fmt.Errorf.
 func Errorf(pos Pos, format string, args ...any) *Error {
 	return &Error{Pos: pos, Err: fmt.Errorf(format, args...)}
+}
+
+// WithRule returns e with its rule set, unless it has one.
+func (e *Error) WithRule(rule string) *Error {
+	if e.Rule == "" {
+		e.Rule = rule
+	}
+	return e
 }
 
 // WithHint returns e with its hint set.

@@ -67,7 +67,7 @@ func TestRender(t *testing.T) {
 		Errorf(Pos{"a.yml", 1, 1}, "bad"),
 		{Err: errors.New("nowhere")},
 	}
-	want := "nowhere\na.yml:1:1: bad\n    1 | one\n      | ^\na.yml:2:2: wrong\n    2 | two\n      |  ^\nhint: mend it\nwarning: b.yml:1:1: odd\n"
+	want := "nowhere\na.yml:1:1: bad\n    1 | one\n      | ^\na.yml:2:2: wrong\n    2 | two\n      |  ^\nhint: mend it\n[WARNING]: b.yml:1:1: odd\n"
 	if diff := cmp.Diff(want, Render(list, read)); diff != "" {
 		t.Error(diff)
 	}

@@ -25,7 +25,7 @@ func Render(list List, read func(path string) ([]byte, error)) string {
 	var b strings.Builder
 	for _, e := range Sorted(list) {
 		if e.Severity == Warning {
-			b.WriteString("warning: ")
+			b.WriteString("[WARNING]: ")
 		}
 		b.WriteString(e.Error())
 		b.WriteByte('\n')
