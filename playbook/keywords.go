@@ -98,6 +98,7 @@ var keywords = map[string]keyword{
 	"no_log":             {in: onAny, kind: flag, field: func(k *Keywords) *Field { return &k.NoLog }},
 	"port":               {in: onAny, kind: integer, field: func(k *Keywords) *Field { return &k.Port }},
 	"remote_user":        {in: onAny, kind: text, field: func(k *Keywords) *Field { return &k.RemoteUser }},
+	"rescue_unreachable": {in: onAny, kind: flag, field: func(k *Keywords) *Field { return &k.RescueUnreachable }},
 	"run_once":           {in: onAny, kind: flag, field: func(k *Keywords) *Field { return &k.RunOnce }},
 	"throttle":           {in: onAny, kind: integer, field: func(k *Keywords) *Field { return &k.Throttle }},
 	"timeout":            {in: onAny, kind: integer, field: func(k *Keywords) *Field { return &k.Timeout }},

@@ -21,7 +21,7 @@ type Event interface{ event() }
 // Status is what a task came to on a host.
 type Status string
 
-// The statuses. A rescued or ignored failure is StatusFailed with Rescued or Ignored set beside it.
+// The statuses. A rescued or ignored failure is StatusFailed with Rescued or Ignored set beside it; so is StatusUnreachable.
 const (
 	StatusOK          Status = "ok"
 	StatusChanged     Status = "changed"

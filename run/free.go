@@ -154,7 +154,7 @@ func (f *freeRun) revive() {
 
 // rules applies any_errors_fatal and max_fail_percentage.
 func (f *freeRun) rules(o *outcome) {
-	bad := o.res.unreachable && !o.res.ignoreUnreachable || o.res.failed && o.h.failed()
+	bad := o.res.losesHost() || o.res.failed && o.h.failed()
 	over := bad && o.w.fatal && !o.res.ignoreErrors
 	if f.maxFail >= 0 && f.share() > f.maxFail {
 		over = true

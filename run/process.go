@@ -15,6 +15,9 @@ func (b *batch) process(o *outcome) {
 		mark(&h.ran, w.task.Role.Key)
 	}
 	switch {
+	case r.unreachable && !r.ignoreUnreachable && w.rescue && h.walk.rescuable():
+		rescued = b.failed(o, st)
+		r.rescued = true
 	case r.unreachable:
 		b.unreachable(o, st)
 	case r.failed && !r.ignoreErrors:

@@ -16,6 +16,7 @@ type result struct {
 	failed, unreachable, skipped, changed bool
 	noItems                               bool
 	broken                                bool // it did not come to the module
+	rescued                               bool // unreachable, and a rescue takes it over
 	ignoreErrors, ignoreUnreachable       bool
 	noLog, verbose                        bool
 
@@ -67,6 +68,9 @@ func (r *result) finish() {
 		r.data.Set("changed", r.changed)
 	}
 }
+
+// losesHost reports whether the host cannot be worked on any longer.
+func (r *result) losesHost() bool { return r.unreachable && !r.ignoreUnreachable && !r.rescued }
 
 func (r *result) status() Status {
 	switch {

@@ -24,6 +24,7 @@ type work struct {
 	once         bool // one host works for all
 	fatal        bool // any_errors_fatal
 	ignoreErrors bool
+	rescue       bool // rescue_unreachable
 	throttle     int
 }
 
@@ -131,6 +132,7 @@ func (w *work) begin(ctx context.Context, b *batch, first *hostState) {
 		e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.RunOnce }), false)
 	w.fatal = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.AnyErrorsFatal }), b.r.o.AnyErrorsFatal)
 	w.ignoreErrors = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.IgnoreErrors }), false)
+	w.rescue = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.RescueUnreachable }), false)
 	w.throttle = int(e.number(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.Throttle }), 0))
 	check := e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.CheckMode }), b.r.o.Check)
 	b.r.tasks++
