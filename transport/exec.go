@@ -139,16 +139,17 @@ func signalOf(status int) string {
 
 // framed runs a command in a worker, or in a shell of its own where it needs that or no worker is free.
 func (c *conn) framed(ctx context.Context, cmd Command, stdout, stderr io.Writer) (result, error) {
-	w, err := c.shellFor(ctx, cmd)
-	if err != nil {
-		return result{}, err
+	for {
+		w, err := c.shellFor(ctx, cmd)
+		if err != nil {
+			return result{}, err
+		}
+		res, err := c.runOn(ctx, w, cmd, stdout, stderr)
+		c.m.release(c.id, w)
+		if !errors.Is(err, errSpoilt) { // of which there are no more than idle shells
+			return res, c.understand(w, because(w.link, err))
+		}
 	}
-	res, err := c.runOn(ctx, w, cmd, stdout, stderr)
-	if res.left {
-		w.dead.Store(true) // what a child prints later must not reach a later command
-	}
-	c.m.release(c.id, w)
-	return res, c.understand(w, because(w.link, err))
 }
 
 // because adds to a lost command why its link ended. The streams end a moment before that is known.
@@ -224,7 +225,7 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 	case len(cmd.Stdin) > 0:
 		from = fromPipe
 	}
-	text, err := program(w.token, cmd, from)
+	text, err := program(w.token, cmd, from, !w.once)
 	if err != nil {
 		return result{}, err
 	}
@@ -258,14 +259,14 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 type killing struct{}
 
 // kill signals a command of another shell of this identity.
-func (c *conn) kill(ctx context.Context, pid int64, signal int) error {
-	return c.killTree(ctx, pid, signal, "")
+func (c *conn) kill(ctx context.Context, pid int64, signal int, wait time.Duration) error {
+	return c.killTree(ctx, pid, signal, "", wait)
 }
 
 // killTree runs killScript; whole is not "" where the shell itself has to go too.
-func (c *conn) killTree(ctx context.Context, pid int64, signal int, whole string) error {
+func (c *conn) killTree(ctx context.Context, pid int64, signal int, whole string, wait time.Duration) error {
 	ctx = context.WithValue(ctx, killing{}, true)
-	args := []string{strconv.FormatInt(pid, 10), strconv.Itoa(signal), whole}
+	args := []string{strconv.FormatInt(pid, 10), strconv.Itoa(signal), whole, strconv.Itoa(int(wait.Seconds()))}
 	_, err := c.Exec(ctx, Command{Script: killScript, Args: args})
 	return err
 }

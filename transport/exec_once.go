@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // input is what the command reads.
@@ -96,8 +97,8 @@ func (c *conn) endRaw(ctx context.Context, w *worker, ended <-chan struct{}) {
 		_ = w.sess.kill()
 		return
 	}
-	w.interrupt(ctx, ended, func(ctx context.Context, pid int64, signal int) error {
-		return c.killTree(ctx, pid, signal, "whole")
+	w.interrupt(ctx, ended, func(ctx context.Context, pid int64, signal int, wait time.Duration) error {
+		return c.killTree(ctx, pid, signal, "whole", wait)
 	})
 }
 

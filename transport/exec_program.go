@@ -27,8 +27,8 @@ const (
 	fromSession
 )
 
-// program is the text that runs a command in a shell of ours.
-func program(token string, cmd Command, from source) (string, error) {
+// program is the text that runs a command in a shell of ours, which stays for more or is once for this one.
+func program(token string, cmd Command, from source, stays bool) (string, error) {
 	body, err := body(cmd)
 	if err != nil {
 		return "", err
@@ -41,12 +41,11 @@ func program(token string, cmd Command, from source) (string, error) {
 	case fromPipe:
 		pipe = "printf " + printfFormat(cmd.Stdin) + " 2>/dev/null|"
 	}
-	ended := "printf '" + token + "E%s:%s;' \"$h_s\" \"$h_l\" >&3;printf '" + token + "E;' >&4\n"
-	run := "printf '" + token + "S;' >&3;" + pipe + "(" + body + ")" + redirect + ";h_s=$?;"
-	if cmd.User {
-		return "h_l=;h_last;h_a=$h_b;" + run + "h_left;" + ended, nil
+	run := "printf '" + token + "S;' >&3;" + pipe + "(" + body + ")" + redirect + ";printf '" + token + "E%s;' \"$?\" >&3;printf '" + token + "E;' >&4"
+	if cmd.User && stays {
+		return "h_last;h_a=$h_b;" + run + ";h_left " + token + "\n", nil
 	}
-	return "h_l=;" + run + ended, nil
+	return run + "\n", nil
 }
 
 // body is folder, environment and the command itself.

@@ -53,23 +53,23 @@ func TestProgramTextIsThis(t *testing.T) {
 		"argv": {
 			Command{Argv: []string{"ls", "a b"}, Dir: "/x y", Env: map[string]string{"B": "2", "A": "it's"}},
 			fromNull,
-			`h_l=;printf 'TS;' >&3;(cd '/x y'||exit 1;export A='it'"'"'s';export B=2;exec ls 'a b') >&3 2>&4 3>&- 4>&- </dev/null;h_s=$?;` +
-				`printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
+			`printf 'TS;' >&3;(cd '/x y'||exit 1;export A='it'"'"'s';export B=2;exec ls 'a b') >&3 2>&4 3>&- 4>&- </dev/null;` +
+				`printf 'TE%s;' "$?" >&3;printf 'TE;' >&4` + "\n",
 		},
 		"script with stdin": {
 			Command{Script: "cat", Args: []string{"-x"}, Stdin: []byte("-a%'\x00\n")},
 			fromPipe,
-			`h_l=;printf 'TS;' >&3;printf '\055a%%\047\000` + "\n" + `' 2>/dev/null|(set -- -x;eval cat) >&3 2>&4 3>&- 4>&-;h_s=$?;` +
-				`printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
+			`printf 'TS;' >&3;printf '\055a%%\047\000` + "\n" + `' 2>/dev/null|(set -- -x;eval cat) >&3 2>&4 3>&- 4>&-;` +
+				`printf 'TE%s;' "$?" >&3;printf 'TE;' >&4` + "\n",
 		},
 		"user": {
 			Command{Argv: []string{"id"}, User: true},
 			fromNull,
-			`h_l=;h_last;h_a=$h_b;printf 'TS;' >&3;(exec id) >&3 2>&4 3>&- 4>&- </dev/null;h_s=$?;h_left;` +
-				`printf 'TE%s:%s;' "$h_s" "$h_l" >&3;printf 'TE;' >&4` + "\n",
+			`h_last;h_a=$h_b;printf 'TS;' >&3;(exec id) >&3 2>&4 3>&- 4>&- </dev/null;` +
+				`printf 'TE%s;' "$?" >&3;printf 'TE;' >&4;h_left T` + "\n",
 		},
 	} {
-		if got, err := program("T", test.cmd, test.from); err != nil || got != test.want {
+		if got, err := program("T", test.cmd, test.from, true); err != nil || got != test.want {
 			t.Errorf("%s:\n%s\nwant\n%s\n%v", name, got, test.want, err)
 		}
 	}

@@ -34,8 +34,12 @@ type worker struct {
 	dead    atomic.Bool
 }
 
-// errNotStarted says for sure that a command never began: the shell was gone before.
-var errNotStarted = errors.New("the remote shell ended before the command began")
+// errNotStarted says for sure that a command never began: the shell was gone before. errSpoilt is the same of a shell
+// that takes no more since the command before left a process behind.
+var (
+	errNotStarted = errors.New("the remote shell ended before the command began")
+	errSpoilt     = fmt.Errorf("a process was left behind: %w", errNotStarted)
+)
 
 // helloError is a shell that never came up.
 type helloError struct {
@@ -72,7 +76,8 @@ func greeting(token string) string {
 // startLimit bounds how long a login shell may take before its first answer: heavy rc files take seconds.
 const startLimit = 60 * time.Second
 
-// leftovers defines h_left, which sets h_l when the command that ran since h_a was read left a process behind: one of the
+// leftovers defines h_left, which runs after the answer and lets the shell take no more when the command that ran since h_a was read left a
+// process behind, whose output must not mix with a later command's: one of the
 // shell's session (proc(5)) that is neither the shell nor what started it. Mostly no other process began meanwhile, or few did: the
 // last field of /proc/loadavg is the number of the newest one. Where it did not even count the command itself (lxcfs keeps old
 // numbers), or many began, all are looked at. It forks nothing. Without /proc a command counts as having left something.
@@ -80,11 +85,11 @@ const leftovers = `h_stat(){ h_x=;read -r h_x <"/proc/$1/stat"||return 1;h_x=${h
 h_last(){ h_b=;read -r h_x h_x h_x h_x h_b </proc/loadavg;}
 h_k=" $$ ";h_d=;if h_stat $$;then h_d=$h_i;while h_stat "$h_u"&&[ "$h_i" = "$h_d" ];do h_k="$h_k$h_u ";done;fi
 h_mine(){ case $h_k in *" $1 "*) return 1;;esac;h_stat "$1"&&[ "$h_i" = "$h_d" ]&&[ "$h_z" != Z ]&&h_l=1;}
-h_left(){ [ "$h_d" ]||h_l=1;h_last
+h_left(){ h_l=;[ "$h_d" ]||h_l=1;h_last
 if [ "$h_a" -lt "$h_b" ]&&[ $((h_b-h_a)) -le 300 ];then
 while [ -z "$h_l" ]&&[ "$h_a" -lt "$h_b" ];do h_a=$((h_a+1));[ ! -e "/proc/$h_a" ]||h_mine "$h_a";done
 else for h_y in /proc/[0-9]*;do [ -z "$h_l" ]||break;h_mine "${h_y#/proc/}";done
-fi;}
+fi;[ -z "$h_l" ]||{ printf '%sR;' "$1" >&3;while read -r h_x;do :;done;exit;};}
 `
 
 // hello reads the answer to greeting.
@@ -122,11 +127,10 @@ func (w *worker) hello() error {
 // result is how a command ended.
 type result struct {
 	status int
-	left   bool // children were left behind
 }
 
 // run sends one program and reads its answer. It blocks until the answer is whole or the session is
-// closed; started is called when the command began. Errors: errNotStarted, ErrLost, or *sinkError
+// closed; started is called when the command began. Errors: errSpoilt, errNotStarted, ErrLost, or *sinkError
 // with a result that holds all the same.
 func (w *worker) run(text string, stdout, stderr io.Writer, started func()) (result, error) {
 	if err := w.begin(text); err != nil {
@@ -158,12 +162,11 @@ func (w *worker) run(text string, stdout, stderr io.Writer, started func()) (res
 			return result{}, w.fail(ErrLost, err)
 		}
 	}
-	status, left, _ := strings.Cut(m.text, ":")
-	n, err := strconv.Atoi(status)
+	n, err := strconv.Atoi(m.text)
 	if m.kind != 'E' || err != nil {
 		return result{}, w.fail(ErrLost, fmt.Errorf("unexpected mark %q", m.kind))
 	}
-	return result{status: n, left: left != ""}, errors.Join(outErr, errErr)
+	return result{status: n}, errors.Join(outErr, errErr)
 }
 
 // begin sends the program and reads that it began. The first one does not wait for the shell's hello.
@@ -177,6 +180,9 @@ func (w *worker) begin(text string) error {
 	m, err := w.out.next(nil)
 	if err != nil {
 		return w.fail(errNotStarted, err)
+	}
+	if m.kind == 'R' {
+		return w.fail(errSpoilt, io.EOF)
 	}
 	if m.kind != 'S' {
 		return w.fail(ErrLost, fmt.Errorf("unexpected mark %q", m.kind))
@@ -225,61 +231,99 @@ func (t *tail) String() string {
 	return strings.TrimSpace(string(t.b))
 }
 
-// Ending a command: the signal TERM, then KILL after killGrace, then the whole session.
-const killGrace = 2 * time.Second
+// Ending a command: the signal TERM, then KILL after killGrace, then the whole session. killLimit bounds how long sending
+// a signal may take: on a busy host sudo alone needs seconds.
+const (
+	killGrace = 2 * time.Second
+	killLimit = 15 * time.Second
+)
 
 // killScript sends signal $2 to everything below the shell $1 and to everything else of its session, but for what started
-// the shell (sudo), with $3 to the shell itself too. It forks nothing, and reads /proc with builtins.
-const killScript = `look() { read -r line <"/proc/$1/stat" || return 1; set -- ${line##*) }; parent=$2 session=$4; }
-kin=" $1 " tree=" $1 " more=1
-look "$1" || exit 0
-own=$session
-while look "$parent" && [ "$session" = "$own" ]; do kin="$kin${line%% *} "; done
-while [ -n "$more" ]; do
-	more=
-	for f in /proc/[0-9]*; do
-		pid=${f#/proc/}
-		case $tree$kin in *" $pid "*) continue;; esac
-		look "$pid" || continue
-		if [ "$session" = "$own" ]; then tree="$tree$pid " more=1; continue; fi
-		case $tree in *" $parent "*) tree="$tree$pid " more=1;; esac
+// the shell (sudo), with $3 to the shell itself too. It looks again until nothing new was found, since a process may fork while
+// it looks; one that was signalled cannot (fork(2) gives way to a signal). $4 is how many seconds it waits first for all to be gone.
+// It reads /proc with builtins and forks nothing but that wait.
+const killScript = `look() { read -r line <"/proc/$1/stat" || return 1; set -- ${line##*) }; state=$1 parent=$2 session=$4; }
+find() {
+	tree=" $1 " found= more=1
+	while [ -n "$more" ]; do
+		more=
+		for f in /proc/[0-9]*; do
+			pid=${f#/proc/}
+			case $tree$kin in *" $pid "*) continue;; esac
+			look "$pid" || continue
+			[ "$state" != Z ] || continue
+			if [ "$session" != "$own" ]; then case $tree in *" $parent "*) ;; *) continue;; esac; fi
+			tree="$tree$pid " found="$found $pid" more=1
+		done
 	done
-done 2>/dev/null
-for pid in $tree; do
-	[ "$pid" = "$1" ] && [ -z "$3" ] || kill "-$2" "$pid" 2>/dev/null
+}
+exec 2>/dev/null
+kin=" $1 " own=$1
+if look "$1"; then
+	own=$session
+	while look "$parent" && [ "$session" = "$own" ]; do kin="$kin${line%% *} "; done
+fi
+wait=$4
+while [ "$wait" -gt 0 ]; do
+	find "$1"
+	[ -n "$found" ] || { [ -n "$3" ] && look "$1"; } || exit 0
+	sleep 1
+	wait=$((wait-1))
 done
-exit 0`
+seen=" "
+[ -z "$3" ] || kill "-$2" "$1"
+while :; do
+	find "$1"
+	new=
+	for pid in $found; do
+		case $seen in *" $pid "*) continue;; esac
+		seen="$seen$pid " new=1
+		kill "-$2" "$pid"
+	done
+	[ -n "$new" ] || exit 0
+done`
 
 // killer runs killScript as the worker's identity, in another session.
-type killer func(ctx context.Context, pid int64, signal int) error
+type killer func(ctx context.Context, pid int64, signal int, wait time.Duration) error
 
-// interrupt ends what the worker runs, gently first, and returns when it ended or was cut off. It reports whether
-// it did anything: a command may have ended at the same moment.
+// interrupt ends what the worker runs, gently first, and returns when it ended or was cut off. What the command started
+// besides ends with it. It reports whether it did anything: a command may have ended at the same moment.
 func (w *worker) interrupt(ctx context.Context, ended <-chan struct{}, kill killer) bool {
 	select {
 	case <-ended:
 		return false
 	default:
 	}
-	if pid := w.pid.Load(); pid != 0 && kill != nil {
-		for _, signal := range []int{15, 9} {
-			limit, stop := context.WithTimeout(ctx, 2*killGrace)
-			err := kill(limit, pid, signal)
-			stop()
-			if err != nil {
-				break
-			}
-			if w.once {
-				_ = w.sess.stdin().Close() // whoever started to read just now sees the end
-			}
-			select {
-			case <-ended:
-				return true
-			case <-time.After(killGrace):
-			}
-		}
+	ctx, stop := context.WithTimeout(ctx, killLimit)
+	defer stop()
+	pid := w.pid.Load()
+	if pid == 0 || kill == nil || kill(ctx, pid, 15, 0) != nil {
+		w.cut()
+		return true
 	}
+	if w.once {
+		_ = w.sess.stdin().Close() // whoever started to read just now sees the end
+	}
+	wait := killGrace
+	select {
+	case <-ended:
+	case <-time.After(killGrace):
+		wait = 0
+	}
+	if kill(ctx, pid, 9, wait) != nil {
+		w.cut()
+		return true
+	}
+	select {
+	case <-ended:
+	case <-time.After(killGrace):
+		w.cut()
+	}
+	return true
+}
+
+// cut ends the session with whatever it still runs.
+func (w *worker) cut() {
 	w.dead.Store(true)
 	_ = w.sess.kill()
-	return true
 }

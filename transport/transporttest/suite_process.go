@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +15,12 @@ import (
 	"github.com/hostlerhq/hostler/transport"
 )
 
-// gone waits until no process of the host has the word in its command line.
+// duration is some seconds to sleep that no other test on the machine sleeps for.
+func duration() string {
+	return fmt.Sprintf("%d.%09d", 70+rand.IntN(9), rand.IntN(1e9))
+}
+
+// gone waits until no process of the host sleeps for the duration.
 func (h host) gone(ctx context.Context, word string) {
 	h.t.Helper()
 	const script = `for f in /proc/[0-9]*/cmdline; do
@@ -20,7 +28,7 @@ func (h host) gone(ctx context.Context, word string) {
 done
 exit 0`
 	var found string
-	for range 50 {
+	for range 200 {
 		found = h.sh(ctx, script, word)
 		if found == "" {
 			return
@@ -44,14 +52,23 @@ func (s started) Write(p []byte) (int, error) {
 
 func processTests() []suiteTest {
 	long := map[string]transport.Command{
-		"71.25": {Script: "echo go; sleep 71.25; echo late"},
-		"72.25": {Argv: []string{"sh", "-c", "echo go; sleep 72.25; echo late"}, User: true},
-		"73.25": {Argv: []string{"sh", "-c", "trap '' TERM; sleep 73.25 & echo go; wait; sleep 73.25"}, User: true},
-		"74.25": {Script: "echo go; cat; sleep 74.25; echo late", Input: strings.NewReader("x")},
+		"script":            {Script: "echo go; sleep $1; echo late"},
+		"program":           {Argv: []string{"sh", "-c", "echo go; sleep $1; echo late", "sh"}, User: true},
+		"deaf":              {Argv: []string{"sh", "-c", "trap '' TERM; sleep $1 & echo go; wait; sleep $1", "sh"}, User: true},
+		"child deaf":        {Argv: []string{"sh", "-c", "(trap '' TERM; echo go; sleep $1; sleep $1) & wait; sleep $1", "sh"}, User: true},
+		"with input":        {Script: "echo go; cat; sleep $1; echo late", Input: strings.NewReader("x")},
+		"forks all along":   {Script: "echo go; while :; do sleep 0; sleep 0 & done; sleep $1"},
+		"a child in a pipe": {Argv: []string{"sh", "-c", "(echo go; sleep $1; sleep $1) | cat", "sh"}, User: true},
 	}
 	return []suiteTest{
 		{"cancel", func(ctx context.Context, t *testing.T, h host) {
-			for word, cmd := range long {
+			for name, cmd := range long {
+				word := duration()
+				if cmd.Script != "" {
+					cmd.Args = []string{word}
+				} else {
+					cmd.Argv = append(slices.Clone(cmd.Argv), word)
+				}
 				cancelled, cancel := context.WithCancel(ctx)
 				begun := started{make(chan struct{})}
 				cmd.Stdout = begun
@@ -62,19 +79,20 @@ func processTests() []suiteTest {
 				_, err := h.Exec(cancelled, cmd)
 				cancel()
 				if !errors.Is(err, context.Canceled) {
-					t.Errorf("sleep %s: %v", word, err)
+					t.Errorf("%s: %v", name, err)
 				}
 				h.gone(ctx, word)
 			}
 		}},
 		{"time-out", func(ctx context.Context, t *testing.T, h host) {
 			h.expect(ctx, transport.Command{Script: ":"}, "", "", 0) // sudo and its like take their time
-			out, err := h.Exec(ctx, transport.Command{Argv: []string{"sh", "-c", "echo early; sleep 75.25"}, User: true, Timeout: time.Second})
+			word := duration()
+			out, err := h.Exec(ctx, transport.Command{Argv: []string{"sh", "-c", "echo early; sleep $1", "sh", word}, User: true, Timeout: time.Second})
 			timeout, ok := errors.AsType[*transport.TimeoutError](err)
 			if !ok || timeout.After != time.Second || string(out.Stdout) != "early\n" {
 				t.Errorf("%q %v", out.Stdout, err)
 			}
-			h.gone(ctx, "75.25")
+			h.gone(ctx, word)
 			h.expect(ctx, transport.Command{Script: "echo on"}, "on\n", "", 0)
 		}},
 		{"cancelled before", func(ctx context.Context, t *testing.T, h host) {
