@@ -16,8 +16,10 @@ type object interface {
 // typeKey is the name under which a value's methods are kept.
 func typeKey(v any) string {
 	switch v.(type) {
-	case string, Markup:
+	case string:
 		return "str"
+	case Markup:
+		return "markup"
 	case *value.List:
 		return "list"
 	case *value.Dict:
@@ -153,7 +155,8 @@ func (rt *runtime) plainItem(v, key any) (any, bool, error) {
 	case string:
 		return charAt(x, i)
 	case Markup:
-		return charAt(string(x), i)
+		s, found, err := charAt(string(x), i)
+		return asMarkup(s), found, err
 	case value.Bytes:
 		if i < 0 {
 			i += len(x)
@@ -441,13 +444,13 @@ func (rt *runtime) slice(v any, bounds [3]any) (r any, found bool, err error) {
 		return value.Bytes(sliceText(string(x), start, step, count)), true, nil
 	}
 	if isText && runes == nil {
-		return sliceText(text, start, step, count), true, nil
+		return like(v, sliceText(text, start, step, count)), true, nil
 	}
 	out := make([]rune, count)
 	for i := range out {
 		out[i] = runes[start+i*step]
 	}
-	return string(out), true, nil
+	return like(v, string(out)), true, nil
 }
 
 func sliceText(s string, start, step, count int) string {

@@ -101,6 +101,9 @@ func filterJoin(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.rt.autoescape {
+		return c.rt.joinEscaped(items, c.Args[0], g)
+	}
 	var b []byte
 	for i, v := range items {
 		if i > 0 {
@@ -111,20 +114,12 @@ func filterJoin(c *Call) (any, error) {
 				return nil, err
 			}
 		}
-		if c.rt.autoescape {
-			if v, err = c.rt.escape(v); err != nil {
-				return nil, err
-			}
-		}
 		if b, err = value.AppendStr(b, v, c.rt.maxOutput); err != nil {
 			return nil, err
 		}
 		if len(b) > c.rt.maxOutput {
 			return nil, c.rt.tooBig()
 		}
-	}
-	if c.rt.autoescape {
-		return Markup(b), nil
 	}
 	return string(b), nil
 }
@@ -133,7 +128,7 @@ func filterReverse(c *Call) (any, error) {
 	if s, ok := value.AsString(c.Value); ok {
 		r := []rune(s)
 		slices.Reverse(r)
-		return string(r), nil
+		return like(c.Value, string(r)), nil
 	}
 	items, err := c.Items(c.Value)
 	if err != nil {

@@ -54,8 +54,10 @@ func filterStriptags(c *Call) (any, error) {
 	}
 	s = cutBetween(s, "<!--", "-->")
 	s = cutBetween(s, "<", ">")
-	return html.UnescapeString(strings.Join(strings.FieldsFunc(s, isSpace), " ")), nil
+	return unescape(strings.Join(strings.FieldsFunc(s, isSpace), " ")), nil
 }
+
+func unescape(s string) string { return html.UnescapeString(s) }
 
 func cutBetween(s, open, end string) string {
 	for at := 0; ; {

@@ -17,7 +17,10 @@ func (e *Env) addFilters() {
 	e.AddFilter("upper", "", onText(upper))
 	e.AddFilter("lower", "", onText(strings.ToLower))
 	e.AddFilter("capitalize", "", onText(capitalize))
-	e.AddFilter("title", "", onText(titleWords))
+	e.AddFilter("title", "", func(c *Call) (any, error) { // never HTML, as it puts pieces together
+		s, err := c.Text(c.Value)
+		return titleWords(s), err
+	})
 	e.AddFilter("trim", "chars=None", filterTrim)
 	e.AddFilter("string", "", filterString)
 	e.AddFilter("replace", "old, new, count=None", filterReplace)
@@ -56,11 +59,7 @@ func onText(do func(string) string) Func {
 		if err != nil {
 			return nil, err
 		}
-		r := do(s)
-		if _, ok := c.Value.(Markup); ok {
-			return Markup(r), nil
-		}
-		return r, nil
+		return like(c.Value, do(s)), nil
 	}
 }
 
@@ -104,7 +103,11 @@ func filterTrim(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stripText(s, c.Args[0], true, true)
+	r, err := stripText(s, c.Args[0], true, true)
+	if _, ok := c.Value.(Markup); ok {
+		return asMarkup(r), err
+	}
+	return r, err
 }
 
 // stripText is Python's strip, lstrip and rstrip.
@@ -148,6 +151,9 @@ func filterReplace(c *Call) (any, error) {
 			return nil, err
 		}
 	}
+	if c.rt.autoescape {
+		return c.replaceMarkup(t, count)
+	}
 	return c.rt.replace(t[0], t[1], t[2], count)
 }
 
@@ -174,7 +180,11 @@ func filterCenter(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.rt.pad(s, width, " ", "center")
+	r, err := c.rt.pad(s, width, " ", "center")
+	if _, ok := c.Value.(Markup); ok {
+		return asMarkup(r), err
+	}
+	return r, err
 }
 
 // pad is Python's center, ljust and rjust.
@@ -238,10 +248,7 @@ func filterIndent(c *Call) (any, error) {
 		}
 		b.WriteString(line)
 	}
-	if _, ok := c.Value.(Markup); ok {
-		return Markup(b.String()), nil
-	}
-	return b.String(), nil
+	return like(c.Value, b.String()), nil
 }
 
 // splitLines is Python's str.splitlines.
@@ -317,6 +324,10 @@ func filterTruncate(c *Call) (any, error) {
 			cut = cut[:at]
 		}
 	}
+	if _, ok := c.Value.(Markup); ok {
+		m, err := c.rt.escape(c.Args[2])
+		return Markup(cut) + m, err
+	}
 	return cut + end, nil
 }
 
@@ -340,10 +351,11 @@ func filterFormat(c *Call) (any, error) {
 	if len(c.Rest) > 0 && c.Kwargs.Len() > 0 {
 		return nil, value.Errorf(value.TypeError, "can't handle positional and keyword arguments at the same time")
 	}
+	args := any(value.Tuple(c.Rest))
 	if c.Kwargs.Len() > 0 {
-		return orNil(c.rt.percent(s, c.Kwargs))
+		args = c.Kwargs
 	}
-	return orNil(c.rt.percent(s, value.Tuple(c.Rest)))
+	return c.rt.binary(tMod, like(c.Value, s), args)
 }
 
 func filterAttr(c *Call) (any, error) {

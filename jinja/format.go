@@ -16,12 +16,20 @@ func (rt *runtime) format(s string, args []any, kw *value.Dict) (string, error) 
 	return string(b), err
 }
 
+// formatMarkup is format where what fields give becomes HTML.
+func (rt *runtime) formatMarkup(s string, args []any, kw *value.Dict) (string, error) {
+	f := &formatter{rt: rt, args: args, kw: kw, markup: true}
+	b, err := f.text(s, 2)
+	return string(b), err
+}
+
 type formatter struct {
 	rt     *runtime
 	args   []any
 	kw     *value.Dict
 	auto   int
 	manual bool
+	markup bool
 }
 
 // text formats a text with fields; depth bounds fields in format specs.
@@ -128,7 +136,18 @@ func (f *formatter) field(s string, depth int) (string, error) {
 		}
 		spec = string(b)
 	}
-	return f.rt.formatValue(v, spec)
+	m, is := v.(Markup)
+	if f.markup && is {
+		if spec != "" {
+			return "", value.Errorf(value.ValueError, "Unsupported format specification for Markup.")
+		}
+		return string(m), nil
+	}
+	r, err := f.rt.formatValue(v, spec)
+	if f.markup {
+		r = string(escapeText(r))
+	}
+	return r, err
 }
 
 // lookup finds what a field names: 0, name, a.b, a[0], a[key].

@@ -85,6 +85,8 @@ func (e *Env) addListMethods() {
 		in, err := c.rt.contains(c.Value, c.Args[0])
 		return boolInt(in), err
 	})
+	// What is only compared may be undefined.
+	e.methods["range"]["count"].undefined = true
 }
 
 // cmpErr gives the first error that is one.
@@ -235,6 +237,9 @@ func (e *Env) addDictMethods() {
 		return nil, nil
 	})
 	dict("pop", "key, default=None", func(c *Call, d *value.Dict) (any, error) {
+		if err := value.Hashable(c.Args[0]); err != nil && d.Len() > 0 {
+			return nil, err
+		}
 		if v, found := d.Get(c.Args[0]); found {
 			d.Delete(c.Args[0])
 			return v, nil

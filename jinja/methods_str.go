@@ -26,9 +26,13 @@ func (e *Env) addMethods() {
 	e.addDictMethods()
 	e.addNumberMethods()
 	e.addBytesMethods()
+	e.addMarkupMethods()
 	// What is only put into a container may be undefined.
 	e.methods["dict"]["setdefault"].undefined = true
 	e.methods["list"]["insert"].undefined = true
+	e.methods["dict"]["pop"].undefined = true
+	e.methods["dict"]["fromkeys"].undefined = true
+	e.methods["dict"]["__setitem__"].undefined = true
 }
 
 // self is the text that a method of str was called on.

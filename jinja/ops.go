@@ -97,11 +97,9 @@ func (rt *runtime) binary(op kind, a, b any) (any, error) {
 	}
 	if op == tMod {
 		if s, ok := value.AsString(a); ok {
-			r, err := rt.percent(s, b)
-			if _, isMarkup := a.(Markup); isMarkup && err == nil {
-				return Markup(r), nil
-			}
-			return r, err
+			_, isMarkup := a.(Markup)
+			r, err := rt.percent(s, b, isMarkup)
+			return like(a, r), err
 		}
 	}
 	if value.IsNumber(a) && value.IsNumber(b) {

@@ -10,9 +10,9 @@ import (
 	"github.com/hostlerhq/hostler/jinja/value"
 )
 
-// percent is Python's text % args.
-func (rt *runtime) percent(format string, args any) (string, error) {
-	p := percenter{rt: rt, s: format, args: args}
+// percent is Python's text % args; markup makes HTML of the texts that args give.
+func (rt *runtime) percent(format string, args any, markup bool) (string, error) {
+	p := percenter{rt: rt, s: format, args: args, markup: markup}
 	if t, ok := args.(value.Tuple); ok {
 		p.list, p.isTuple = t, true
 	}
@@ -50,6 +50,7 @@ type percenter struct {
 	isTuple bool
 	used    int
 	named   bool
+	markup  bool
 }
 
 // spec is one conversion, of % or of a format spec.
@@ -194,6 +195,9 @@ func (p *percenter) write(f spec, v any) error {
 		s, err := textOf(p.rt, f.verb, v)
 		if err != nil {
 			return err
+		}
+		if _, is := v.(Markup); p.markup && (!is || f.verb != 's') {
+			s = string(escapeText(s))
 		}
 		if f.precision >= 0 {
 			if r := []rune(s); len(r) > f.precision {

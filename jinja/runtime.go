@@ -101,6 +101,7 @@ type output struct {
 	b      []byte
 	native bool
 	parts  []any
+	held   int // captures under way, which keep their parts as they are up to their end
 }
 
 func (o *output) text(s string) error {
@@ -146,11 +147,14 @@ func (o *output) value(v any) error {
 	return nil
 }
 
-// part keeps a native part. From the third on parts become text at once, as in Python: what
-// changes later does not change what was printed.
+// part keeps a native part. Outside of macros and blocks that set or filter parts become text at once from the third on,
+// as in Python: what changes later does not change what was printed.
 func (o *output) part(v any) error {
+	if len(o.parts) >= maxItems {
+		return o.rt.tooMany(len(o.parts) + 1)
+	}
 	o.parts = append(o.parts, v)
-	if len(o.parts) < 3 {
+	if len(o.parts) < 3 || o.held > 0 {
 		return nil
 	}
 	from := len(o.parts) - 1
@@ -192,7 +196,9 @@ func (rt *runtime) capture(do func() error) (any, error) {
 func (rt *runtime) captureNative(do func() error) (any, error) {
 	outer := rt.out.parts
 	rt.out.parts = nil
+	rt.out.held++
 	err := do()
+	rt.out.held--
 	parts := rt.out.parts
 	rt.out.parts = outer
 	if err != nil {

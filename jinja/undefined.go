@@ -76,8 +76,11 @@ func (u *Undefined) Truth() (bool, error) {
 
 // Equal makes == an error, or lets two undefined values be equal where they are allowed.
 func (u *Undefined) Equal(other any) (bool, error) {
+	o, same := other.(*Undefined)
+	if same && !o.lenient() {
+		return false, o.Use() // whose comparison it is, being the stricter type
+	}
 	if u.lenient() {
-		_, same := other.(*Undefined)
 		return same, nil
 	}
 	return false, u.Use()

@@ -2,9 +2,9 @@ package jinja
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/hostlerhq/hostler/jinja/value"
 )
@@ -32,142 +32,170 @@ func filterWordwrap(c *Call) (any, error) {
 			return nil, err
 		}
 	}
-	var out []string
-	for _, line := range splitLines(s, false) {
+	w := wrapper{width: width, breakLong: breakLong, onHyphens: onHyphens, end: end, limit: c.rt.maxOutput}
+	for i, line := range splitLines(s, false) {
 		if width <= 0 {
 			return nil, value.Errorf(value.ValueError, "invalid width %d (must be > 0)", width)
 		}
-		w := wrapper{width: width, breakLong: breakLong, onHyphens: onHyphens}
-		out = append(out, strings.Join(w.wrap(line), end))
+		if i > 0 {
+			w.out.WriteString(end)
+		}
+		if w.wrap([]rune(line)); w.out.Len() > w.limit {
+			return nil, c.rt.tooBig()
+		}
 	}
-	return strings.Join(out, end), nil
+	return w.out.String(), nil
 }
 
-// wrapper wraps one line as Python's textwrap does.
+// wrapper wraps lines as Python's textwrap does.
 type wrapper struct {
 	width                int
 	breakLong, onHyphens bool
+	end                  string // between lines
+	limit                int    // of out, in bytes
+	out                  strings.Builder
+	lines                int // of the line under way
 }
 
-// chunks splits a line into words and white space; words behind their hyphens too.
-func (w wrapper) chunks(line string) []string {
-	var out []string
-	isBlank := func(r rune) bool { return strings.ContainsRune("\t\n\v\f\r ", r) }
-	for line != "" {
-		end := strings.IndexFunc(line, func(r rune) bool { return isBlank(r) != isBlank(rune(line[0])) })
-		if end < 0 {
-			end = len(line)
+// splitter cuts a line into words and white space, words behind their hyphens and around long dashes too.
+type splitter struct {
+	r         []rune
+	at        int
+	onHyphens bool
+	dashes    int // the end of the last run of hyphens that was measured
+}
+
+func (s *splitter) is(i int, ok func(rune) bool) bool { return i >= 0 && i < len(s.r) && ok(s.r[i]) }
+
+func isBlank(r rune) bool { return strings.ContainsRune("\t\n\v\f\r ", r) }
+
+func isHyphen(r rune) bool { return r == '-' }
+
+// isLetterRune is what no digit and part of a word is.
+func isLetterRune(r rune) bool { return isWordRune(r) && !unicode.Is(unicode.Nd, r) }
+
+// isWordPunct is what may stand before a long dash.
+func isWordPunct(r rune) bool { return isWordRune(r) || strings.ContainsRune(`!"'&.,?`, r) }
+
+// next gives the next piece; it is empty at the end.
+func (s *splitter) next() []rune {
+	start := s.at
+	if s.is(start, isBlank) {
+		for s.is(s.at, isBlank) {
+			s.at++
 		}
-		word := line[:end]
-		line = line[end:]
-		if !isBlank(rune(word[0])) && w.onHyphens {
-			out = append(out, splitHyphens(word)...)
-			continue
+		return s.r[start:s.at]
+	}
+	if s.onHyphens {
+		if end, ok := s.longDash(start); ok && s.is(start-1, isWordPunct) {
+			s.at = end
+			return s.r[start:end]
 		}
-		out = append(out, word)
 	}
-	return out
-}
-
-// dashes finds the first run of at least two hyphens.
-func dashes(s string) (from, to int, found bool) {
-	if from = strings.Index(s, "--"); from < 0 {
-		return 0, 0, false
-	}
-	rest := strings.TrimLeft(s[from:], "-")
-	return from, len(s) - len(rest), true
-}
-
-// splitHyphens splits a word behind hyphens that have letters on both sides, and around long dashes.
-func splitHyphens(word string) []string {
-	var out []string
-	for word != "" {
-		if from, to, found := dashes(word); found && from > 0 && to < len(word) && isWordRune(lastRune(word[:from])) {
-			if r, _ := utf8.DecodeRuneInString(word[to:]); isWordRune(r) {
-				out = append(out, splitHyphens(word[:from])...)
-				out = append(out, word[from:to])
-				word = word[to:]
-				continue
+	for s.at < len(s.r) && !isBlank(s.r[s.at]) {
+		i := s.at
+		if s.onHyphens && i > start {
+			if s.breaksAt(i) {
+				s.at++
+				break
+			}
+			if _, ok := s.longDash(i); ok && isWordPunct(s.r[i-1]) {
+				break
 			}
 		}
-		out = append(out, behindHyphens(word)...)
-		break
+		s.at++
 	}
-	return out
+	return s.r[start:s.at]
 }
 
-func lastRune(s string) rune {
-	r, _ := utf8.DecodeLastRuneInString(s)
-	return r
-}
-
-// behindHyphens splits a word behind each hyphen to break at: behind two letters, or one between hyphens, and before
-// two letters.
-func behindHyphens(word string) []string {
-	var out []string
-	r := []rune(word)
-	is := func(i int, ok func(rune) bool) bool { return i >= 0 && i < len(r) && ok(r[i]) }
-	letter := func(r rune) bool { return unicode.IsLetter(r) || r == '_' }
-	hyphen := func(r rune) bool { return r == '-' }
-	start := 0
-	for i := range r {
-		behind := is(i-2, letter) && is(i-1, letter) || is(i-3, letter) && is(i-2, hyphen) && is(i-1, letter)
-		before := is(i+1, letter) && (is(i+2, letter) || is(i+2, hyphen) && is(i+3, letter))
-		if r[i] == '-' && i > start && behind && before {
-			out = append(out, string(r[start:i+1]))
-			start = i + 1
+// longDash reports that at least two hyphens and then a word begin at i, and where they end.
+func (s *splitter) longDash(i int) (end int, ok bool) {
+	if !s.is(i, isHyphen) {
+		return 0, false
+	}
+	if s.dashes <= i {
+		for s.dashes = i; s.is(s.dashes, isHyphen); {
+			s.dashes++
 		}
 	}
-	return append(out, string(r[start:]))
+	return s.dashes, s.dashes-i >= 2 && s.is(s.dashes, isWordRune)
 }
 
-func (w wrapper) wrap(line string) []string {
-	var lines []string
-	chunks := w.chunks(line)
-	size := utf8.RuneCountInString
-	blank := func(s string) bool { return strings.TrimFunc(s, isSpace) == "" }
-	for len(chunks) > 0 {
-		var cur []string
+// breaksAt reports a hyphen to break behind: behind two letters, or one between hyphens, and before two letters.
+func (s *splitter) breaksAt(i int) bool {
+	if s.r[i] != '-' {
+		return false
+	}
+	behind := s.is(i-2, isLetterRune) && s.is(i-1, isLetterRune) ||
+		s.is(i-3, isLetterRune) && s.is(i-2, isHyphen) && s.is(i-1, isWordPunct)
+	next := i + 2
+	if s.is(next, isHyphen) {
+		next++
+	}
+	return behind && s.is(i+1, isLetterRune) && s.is(next, isLetterRune)
+}
+
+func blank(r []rune) bool {
+	return !slices.ContainsFunc(r, func(r rune) bool { return !isSpace(r) })
+}
+
+func (w *wrapper) wrap(line []rune) {
+	w.lines = 0
+	words := &splitter{r: line, onHyphens: w.onHyphens}
+	chunk := words.next()
+	for len(chunk) > 0 && w.out.Len() <= w.limit {
+		if w.lines > 0 && blank(chunk) {
+			chunk = words.next()
+		}
+		var cur [][]rune
 		n := 0
-		if blank(chunks[0]) && len(lines) > 0 {
-			chunks = chunks[1:]
+		for len(chunk) > 0 && n+len(chunk) <= w.width {
+			cur = append(cur, chunk)
+			n += len(chunk)
+			chunk = words.next()
 		}
-		for len(chunks) > 0 && n+size(chunks[0]) <= w.width {
-			cur = append(cur, chunks[0])
-			n += size(chunks[0])
-			chunks = chunks[1:]
-		}
-		if len(chunks) > 0 && size(chunks[0]) > w.width {
-			switch room := w.width - n; {
+		if len(chunk) > w.width {
+			switch {
 			case w.breakLong:
-				head, rest := w.cut(chunks[0], max(room, boolInt(w.width < 1)))
-				cur, chunks[0] = append(cur, head), rest
+				at := w.cut(chunk, w.width-n)
+				cur, chunk = append(cur, chunk[:at]), chunk[at:]
 			case len(cur) == 0:
-				cur, chunks = append(cur, chunks[0]), chunks[1:]
+				cur, chunk = append(cur, chunk), words.next()
 			}
 		}
 		if len(cur) > 0 && blank(cur[len(cur)-1]) {
 			cur = cur[:len(cur)-1]
 		}
-		if len(cur) > 0 {
-			lines = append(lines, strings.Join(cur, ""))
-		}
+		w.write(cur)
 	}
-	return lines
 }
 
-// cut breaks a word that is too long, behind a hyphen when there is one.
-func (w wrapper) cut(word string, room int) (head, rest string) {
-	r := []rune(word)
-	if w.onHyphens && len(r) > room {
+// write adds a line, unless it is empty.
+func (w *wrapper) write(pieces [][]rune) {
+	if len(pieces) == 0 {
+		return
+	}
+	if w.lines > 0 {
+		w.out.WriteString(w.end)
+	}
+	w.lines++
+	for _, p := range pieces {
+		w.out.WriteString(string(p))
+	}
+}
+
+// cut says where to break a word that is too long: behind a hyphen when there is one.
+func (w *wrapper) cut(word []rune, room int) int {
+	if w.onHyphens {
 		for i := room - 1; i > 0; i-- {
-			if r[i] == '-' {
-				if strings.Trim(string(r[:i]), "-") != "" {
-					room = i + 1
-				}
-				break
+			if word[i] != '-' {
+				continue
 			}
+			if slices.ContainsFunc(word[:i], func(r rune) bool { return r != '-' }) {
+				return i + 1
+			}
+			break
 		}
 	}
-	return string(r[:room]), string(r[room:])
+	return room
 }
