@@ -24,7 +24,7 @@ func typeKey(v any) string {
 		return "list"
 	case *value.Dict:
 		return "dict"
-	case value.Tuple:
+	case value.Tuple, *groupTuple:
 		return "tuple"
 	case int, bool, *big.Int:
 		return "int"
@@ -70,7 +70,27 @@ func (rt *runtime) attr(v any, name string) (any, bool, error) {
 	case value.Mapping:
 		return rt.mapped(o, name)
 	}
-	return nil, false, nil
+	r, found := numberAttr(v, name)
+	return r, found, nil
+}
+
+// numberAttr gives the attributes that Python's numbers have besides methods.
+func numberAttr(v any, name string) (any, bool) {
+	n, isInt := integer(v)
+	f, isFloat := v.(float64)
+	switch {
+	case isInt && (name == "real" || name == "numerator"):
+		return n, true
+	case isInt && name == "imag":
+		return 0, true
+	case isInt && name == "denominator":
+		return 1, true
+	case isFloat && name == "real":
+		return f, true
+	case isFloat && name == "imag":
+		return 0.0, true
+	}
+	return nil, false
 }
 
 // on is the attribute of an object that was evaluated already.
@@ -127,7 +147,8 @@ func (rt *runtime) item(v, key any) (any, bool, error) {
 		r, found := o.Attr(name)
 		return r, found, nil
 	}
-	return nil, false, nil
+	r, found = numberAttr(v, name)
+	return r, found, nil
 }
 
 func (rt *runtime) plainItem(v, key any) (any, bool, error) {

@@ -52,6 +52,25 @@ func questions(g *generator, rounds, count int) []question {
 	return list
 }
 
+// trickyQuestions reads testdata/tricky.txt. An expression of several, a, b, is asked one by one too.
+func trickyQuestions(t *testing.T) []question {
+	t.Helper()
+	text, err := os.ReadFile("testdata/tricky.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []question
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		kind, tpl, _ := strings.Cut(line, " ")
+		list = append(list, question{kind, strings.ReplaceAll(tpl, "¶", "\n")})
+	}
+	return list
+}
+
 // number gives a count from the environment.
 func number(name string, def int) int {
 	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
@@ -71,7 +90,7 @@ func TestAgainstPython(t *testing.T) {
 	}
 	t.Logf("JINJA_SEED=%d", seed)
 	g := newGenerator(rand.New(rand.NewPCG(uint64(seed), 1)))
-	list := questions(g, number("JINJA_ROUNDS", 20), number("JINJA_COUNT", 4000))
+	list := append(trickyQuestions(t), questions(g, number("JINJA_ROUNDS", 20), number("JINJA_COUNT", 4000))...)
 	scope := caseVars(t)
 	envs := map[string]*jinja.Env{
 		"r": jinja.New(jinja.Options{KeepTrailingNewline: true}),

@@ -225,15 +225,14 @@ func (f *frame) truth(x expr) (bool, error) {
 }
 
 func (x *concatExpr) eval(f *frame) (any, error) {
+	if f.rt.autoescape {
+		return x.evalEscaped(f)
+	}
 	var b []byte
-	markup := false
 	for _, p := range x.parts {
 		v, err := p.eval(f)
 		if err != nil {
 			return nil, err
-		}
-		if _, ok := v.(Markup); ok && f.rt.autoescape {
-			markup = true
 		}
 		if b, err = value.AppendStr(b, v, f.rt.maxOutput); err != nil {
 			return nil, f.fail(p.at(), err)
@@ -242,10 +241,17 @@ func (x *concatExpr) eval(f *frame) (any, error) {
 			return nil, f.fail(p.at(), f.rt.tooBig())
 		}
 	}
-	if markup {
-		return Markup(b), nil
-	}
 	return string(b), nil
+}
+
+// evalEscaped gives HTML as soon as one part is.
+func (x *concatExpr) evalEscaped(f *frame) (any, error) {
+	parts, err := f.evalAll(x.parts)
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.rt.joinEscaped(parts, "", getter{})
+	return r, f.fail(x.at(), err)
 }
 
 func (x *condExpr) eval(f *frame) (any, error) {

@@ -185,13 +185,33 @@ func (f *formatter) lookup(name string) (any, error) {
 				return nil, value.Errorf(value.ValueError, "Only '.' or '[' may follow ']' in format field specifier")
 			}
 		}
-		if v, err = f.rt.getItem(v, key); err == nil {
-			if u, ok := v.(*Undefined); ok && !u.lenient() {
-				return nil, u.Use()
-			}
-		}
+		v, err = f.part(v, key, rest[0] == '.')
 	}
 	return v, err
+}
+
+// part is an attribute or item of a field's value; neither stands in for the other, as it does in templates.
+func (f *formatter) part(v, key any, attribute bool) (any, error) {
+	if u, ok := v.(*Undefined); ok {
+		return nil, u.Use()
+	}
+	if !attribute {
+		r, found, err := f.rt.plainItem(v, key)
+		if err == nil && !found {
+			err = value.Errorf(value.KeyError, "%s", missingItem(v, key))
+		}
+		return r, err
+	}
+	name := key.(string)
+	_, isDict := v.(*value.Dict)
+	r, found, err := f.rt.attr(v, name)
+	if isDict && found {
+		_, found = r.(*boundMethod)
+	}
+	if err == nil && !found {
+		err = value.Errorf(value.AttributeError, "%s", missingAttr(v, name))
+	}
+	return r, err
 }
 
 func (f *formatter) first(name string) (any, error) {

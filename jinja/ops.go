@@ -90,9 +90,12 @@ func (rt *runtime) binary(op kind, a, b any) (any, error) {
 			return s, nil // nothing asks for the value
 		}
 	}
-	for _, v := range [2]any{a, b} {
-		if u, ok := v.(*Undefined); ok {
-			return nil, u.Use()
+	for _, v := range [2]*any{&a, &b} {
+		switch x := (*v).(type) {
+		case *Undefined:
+			return nil, x.Use()
+		case *groupTuple:
+			*v = x.Tuple()
 		}
 	}
 	if op == tMod {

@@ -68,6 +68,9 @@ func (p *parser) forStatement(pos int) (node, error) {
 		return nil, err
 	}
 	n.target = target
+	if _, taken := body.names["loop"]; taken {
+		return nil, p.fail(pos, "can't assign to the special variable 'loop' in the target of a for loop")
+	}
 	n.loopSlot = body.declare("loop")
 	if err := p.expectName("in"); err != nil {
 		return nil, err

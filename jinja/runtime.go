@@ -147,18 +147,18 @@ func (o *output) value(v any) error {
 	return nil
 }
 
-// part keeps a native part. Outside of macros and blocks that set or filter parts become text at once from the third on,
+// part keeps a native part. Outside of macros and blocks that set or filter, parts become text at once from the second on,
 // as in Python: what changes later does not change what was printed.
 func (o *output) part(v any) error {
 	if len(o.parts) >= maxItems {
 		return o.rt.tooMany(len(o.parts) + 1)
 	}
 	o.parts = append(o.parts, v)
-	if len(o.parts) < 3 || o.held > 0 {
+	if len(o.parts) < 2 || o.held > 0 {
 		return nil
 	}
 	from := len(o.parts) - 1
-	if from == 2 {
+	if from == 1 {
 		from = 0
 	}
 	for i := from; i < len(o.parts); i++ {
