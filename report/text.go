@@ -278,7 +278,7 @@ func (t *Text) skipped(e *run.HostFinished) {
 	}
 	o := &e.Outcome
 	t.head(o.Task)
-	if e.Items {
+	if e.Items || o.Task.Loop {
 		o.Result = copied(o.Result)
 		o.Result.Delete("results")
 	}

@@ -200,6 +200,7 @@ func makeHandlers(ctx context.Context, s *vars.Scope, nodes []playbook.Node) []*
 			}
 			h.full = h.name
 			if n.Role != nil {
+				h.use = useOf(n.Role, useVars(n.Role))
 				h.full = n.Role.Name + " : " + h.name
 			}
 			h.node = node{task: n}
@@ -209,15 +210,12 @@ func makeHandlers(ctx context.Context, s *vars.Scope, nodes []playbook.Node) []*
 	return out
 }
 
-// notify marks the handlers of a name or topic on a host. The last handler with a name wins; all that listen are marked.
+// notify marks the handlers of a name or topic on a host. All that listen are marked.
 func (b *batch) notify(h *hostState, name string, pos diag.Pos) {
 	found := false
-	for _, c := range slices.Backward(b.handlers) {
-		if name == c.name || name == c.full {
-			found = true
-			b.notifyOne(h, c)
-			break
-		}
+	if c := b.named(name); c != nil {
+		found = true
+		b.notifyOne(h, c)
 	}
 	for _, c := range b.handlers {
 		if slices.Contains(c.task.Listen, name) {
@@ -238,6 +236,20 @@ func (b *batch) notify(h *hostState, name string, pos diag.Pos) {
 	}
 }
 
+// named finds the handler that a name means: of the list that came last, the first.
+func (b *batch) named(name string) *handler {
+	var found *handler
+	for _, c := range slices.Backward(b.handlers) {
+		if found != nil && c.task.Role != found.task.Role {
+			break
+		}
+		if name == c.name || name == c.full {
+			found = c
+		}
+	}
+	return found
+}
+
 func (b *batch) notifyOne(h *hostState, c *handler) {
 	if h.notify(c) {
 		b.r.events.emit(Notified{Host: h.name, Handler: c.full})
@@ -254,7 +266,7 @@ func taskName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
 	}
 	name = strings.TrimSpace(name)
 	if t.BaseAction() == "include_role" {
-		return cmpOr(name, t.Action+" : "+includedRole(ctx, s, t))
+		return cmpOr(name, t.Action+" : "+includedRole(t))
 	}
 	if name == "" {
 		name = t.Action
@@ -265,13 +277,10 @@ func taskName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
 	return name
 }
 
-// includedRole is the role that include_role names, for its title.
-func includedRole(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
+// includedRole is the role that include_role names, as written, for its title.
+func includedRole(t *playbook.Task) string {
 	for _, key := range []string{"name", "role"} {
 		if v, ok := t.Args.Values.Get(key); ok {
-			if text, err := s.Text(ctx, v); err == nil {
-				return text
-			}
 			return rawText(v)
 		}
 	}

@@ -174,7 +174,7 @@ func hint(text string) string {
 // act runs an action of the run itself.
 func (j *job) act(ctx context.Context, s *vars.Scope, k *settings) *result {
 	out, err := j.w.action.Run(ctx, &actions.Task{
-		Args: k.args, Scope: s, Host: j.h.name, Pos: j.w.task.Pos, Verbosity: j.b.r.o.Verbosity, Check: k.check,
+		Args: k.args, Scope: s, Host: j.h.name, Pos: j.w.task.Pos, Verbosity: j.b.r.o.Verbosity, Check: k.check, Legacy: j.b.r.o.Engine.Legacy,
 		Run: &actionRun{j: j, k: k, s: s},
 	})
 	if err != nil {

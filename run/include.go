@@ -36,6 +36,7 @@ func (j *job) include(ctx context.Context, s *vars.Scope) *result {
 	}
 	inc := &inclusion{vars: j.includeVars(ctx, s)}
 	r.inclusion = inc
+	r.data.Set("include_args", args)
 	if t.BaseAction() == "include_role" {
 		role, _, err := modules.Decode[actions.IncludeRole](actions.IncludeRoleSpec(), args)
 		if err != nil {
@@ -45,6 +46,8 @@ func (j *job) include(ctx context.Context, s *vars.Scope) *result {
 		return r
 	}
 	name := args.Str("file")
+	args.Delete("_raw_params")
+	r.data.Set("include", name)
 	if name == "" {
 		return failure("No include file was specified to the include")
 	}
@@ -284,11 +287,31 @@ func (b *batch) know(ctx context.Context, role *playbook.Role, own *value.Dict, 
 		known[h.task] = true
 	}
 	for _, h := range makeHandlers(ctx, b.play.scope(), role.AllHandlers()) {
-		if !known[h.task] {
-			h.node.extra = extra
+		h.node.extra = extra
+		h.use = useOf(role, own)
+		if !known[h.task] && !b.again(h) {
 			b.play.handlers = append(b.play.handlers, h)
 		}
 	}
+}
+
+// useOf tells uses of a role apart as Ansible does when it remembers roles.
+func useOf(r *playbook.Role, own *value.Dict) string {
+	vars, _ := value.Repr(plain(own)) // what has no text is told apart by the place of its handler alone
+	params, _ := value.Repr(plain(r.Params))
+	return r.Path + "|" + params + "|" + vars
+}
+
+// again reports whether a handler came before with another use of its role that is the same: as in Ansible it then is one
+// handler, which runs once, with what is around the latest use.
+func (b *batch) again(h *handler) bool {
+	for _, old := range b.handlers {
+		if old.use == h.use && old.task.Pos == h.task.Pos {
+			old.task, old.node = h.task, h.node
+			return true
+		}
+	}
+	return false
 }
 
 func (b *batch) takeRole(ctx context.Context, g *group, parent *playbook.Keywords) ([]node, error) {

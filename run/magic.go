@@ -119,7 +119,7 @@ func (m *magic) ofTask(name string) (any, bool) {
 		return role.Collection, role.Collection != ""
 	case "ansible_parent_role_names", "ansible_parent_role_paths":
 		l := value.NewList()
-		for up := role.Parent; up != nil; up = up.Parent {
+		for up := includer(role); up != nil; up = includer(up) {
 			if name == "ansible_parent_role_names" {
 				l.Append(up.Name)
 			} else {
@@ -129,6 +129,14 @@ func (m *magic) ofTask(name string) (any, bool) {
 		return l, l.Len() > 0
 	}
 	return nil, false
+}
+
+// includer is the role whose include_role or import_role brought a role, be it as a dependency of what was asked for.
+func includer(r *playbook.Role) *playbook.Role {
+	for r.Parent != nil && slices.Contains(r.Parent.Dependencies, r) {
+		r = r.Parent
+	}
+	return r.Parent
 }
 
 func (m *magic) ofRun(name string) (any, bool) {

@@ -158,14 +158,11 @@ func (p *play) match(ctx context.Context) ([]*inventory.Host, error) {
 	if err != nil {
 		return nil, atPos(p.src.Hosts.Pos, err)
 	}
-	if err := p.order(ctx, hosts); err != nil {
-		return nil, err
-	}
 	p.all = make([]string, len(hosts))
 	for i, h := range hosts {
 		p.all[i] = h.Name
 	}
-	return hosts, nil
+	return hosts, p.order(ctx, hosts)
 }
 
 // patternOf joins a list of patterns into one.

@@ -10,6 +10,8 @@ type handler struct {
 	node node
 	// name is rendered; full is the name with the role's before it.
 	name, full string
+	// use is what makes two uses of the handler's role the same; empty for the play's own.
+	use string
 }
 
 // hostState is one host's way through one batch of a play.

@@ -100,10 +100,10 @@ func (p *play) varsFile(ctx context.Context, s *vars.Scope, entry any) (vars.Lay
 		}
 		path := p.findVars(name)
 		tried = name
-		d, err := p.loadOnce(path)
-		if errors.Is(err, fs.ErrNotExist) && isList {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && isList {
 			continue
 		}
+		d, err := p.loadOnce(path)
 		if err != nil {
 			return vars.Layer{}, err
 		}

@@ -58,6 +58,7 @@ type Task struct {
 	Pos       diag.Pos
 	Verbosity int
 	Check     bool
+	Legacy    bool // vars.Engine.Legacy: expressions give text
 	Run       Run
 }
 
