@@ -27,6 +27,7 @@ type runOptions struct {
 	oneLine, group, live bool
 	many                 bool // hosts, so that live output needs their names
 	listHosts            bool
+	background, poll     int // seconds
 }
 
 func newRun(s Streams, in *interrupts) *cobra.Command {
@@ -51,6 +52,8 @@ func newRun(s Streams, in *interrupts) *cobra.Command {
 	fs.BoolVarP(&o.oneLine, "one-line", "o", false, "one line a host")
 	fs.BoolVarP(&o.group, "group", "G", false, "print each different result once, with the hosts that gave it")
 	fs.BoolVar(&o.live, "live", false, "show output as it comes, each line with its host")
+	fs.IntVarP(&o.background, "background", "B", 0, "let the module run for at most so many seconds as a job of its own")
+	fs.IntVarP(&o.poll, "poll", "P", 15, "with -B: seconds between two looks at the job; 0 leaves it alone")
 	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts")
 	return c
 }
@@ -62,6 +65,10 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 	task, err := adHocTask(o.module, o.args)
 	if err != nil {
 		return err
+	}
+	if o.background > 0 {
+		task.Async = playbook.Field{Value: o.background, Set: true}
+		task.Poll = playbook.Field{Value: o.poll, Set: true}
 	}
 	ss, err := o.runFlags.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, "")
 	if err != nil {

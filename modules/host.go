@@ -51,6 +51,9 @@ type HostOptions struct {
 	Local   Local             // what the engine lends of the controller; nil in tests that need none
 	// Live takes a user program's output as it comes; nil unless somebody watches.
 	Live func(stderr bool, chunk []byte)
+	// Job makes RunUser start the program as a job. Ended is what a job came to: RunUser gives it and runs nothing.
+	Job   *Job
+	Ended *Ran
 	// Executor, when set, alters the host in place of scripts over Conn.
 	Executor Executor
 }

@@ -23,6 +23,7 @@ type Module struct {
 	result   reflect.Type
 	freeForm string
 	converge bool
+	detaches bool
 	run      func(context.Context, *Host, reflect.Value) (any, error)
 }
 

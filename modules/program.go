@@ -139,6 +139,12 @@ func (h *Host) RunUser(ctx context.Context, p Program) (Ran, error) {
 	if h.opts.Executor != nil {
 		return h.opts.Executor.RunUser(ctx, p, h.opts.Check)
 	}
+	switch {
+	case h.opts.Ended != nil:
+		return readGuard(h.opts.Ended.Output)
+	case h.opts.Job != nil:
+		return Ran{}, h.opts.Job.start(ctx, h, p)
+	}
 	cmd := transport.Command{Env: h.opts.Env, User: true}
 	switch {
 	case p.Raw != "" && h.opts.Check:

@@ -38,7 +38,7 @@ type Diff struct {
 
 // Run runs the module on a host. Args are rendered, but for those that the module takes late.
 // A module's failure is in the Result; err is for what is not the module's: *transport.UnreachableError,
-// *transport.BecomeError, transport.ErrLost, a cancelled context.
+// *transport.BecomeError, transport.ErrLost, ErrDetached, a cancelled context.
 func (m *Module) Run(ctx context.Context, h *Host, args *value.Dict) (Result, error) {
 	var d decoder
 	decoded := d.decode(m.args, args, nil)
@@ -79,7 +79,7 @@ func notTheModules(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*transport.BecomeError](err); ok {
 		return err
 	}
-	if errors.Is(err, transport.ErrLost) || ctx.Err() != nil {
+	if errors.Is(err, ErrDetached) || errors.Is(err, transport.ErrLost) || ctx.Err() != nil {
 		return err
 	}
 	return nil

@@ -98,6 +98,12 @@ func smallFields(d *value.Dict, e run.Event) string {
 	case run.Notified:
 		put(d, "host", e.Host, "handler", e.Handler)
 		return "notified"
+	case run.JobPolled:
+		put(d, "host", e.Host, "job", e.ID)
+		return "job_polled"
+	case run.JobEnded:
+		put(d, "host", e.Host, "job", e.ID, "failed", e.Failed)
+		return "job_ended"
 	case run.MetaDone:
 		put(d, "host", e.Host, "text", e.Text, "skipped", e.Skipped)
 		return "meta_done"

@@ -38,6 +38,10 @@ func (t *Text) Emit(_ context.Context, e run.Event) {
 		t.host(&e)
 	case run.Retrying:
 		t.retry(&e)
+	case run.JobPolled:
+		t.line("ASYNC POLL on "+e.Host+": jid="+e.ID+" started=1 finished=0", darkGray)
+	case run.JobEnded:
+		t.jobEnded(e)
 	case run.Included:
 		t.included(e)
 	case run.NoHosts:
@@ -311,6 +315,14 @@ func (t *Text) retry(e *run.Retrying) {
 		s += "Result was: " + t.dump(&e.Outcome)
 	}
 	t.line(s, darkGray)
+}
+
+func (t *Text) jobEnded(e run.JobEnded) {
+	word := "OK"
+	if e.Failed {
+		word = "FAILED"
+	}
+	t.line("ASYNC "+word+" on "+e.Host+": jid="+e.ID, darkGray)
 }
 
 func (t *Text) included(e run.Included) {

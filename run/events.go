@@ -113,6 +113,15 @@ type Retrying struct {
 	Left int // retries left
 }
 
+// JobPolled says that a job (async) still runs.
+type JobPolled struct{ Host, ID string }
+
+// JobEnded says that a job that was waited for is over.
+type JobEnded struct {
+	Host, ID string
+	Failed   bool
+}
+
 // Included says that a file or role of tasks was taken in for some hosts.
 type Included struct {
 	File    string
@@ -175,6 +184,8 @@ func (ItemFinished) event()    {}
 func (HostFinished) event()    {}
 func (Retrying) event()        {}
 func (StillWaiting) event()    {}
+func (JobPolled) event()       {}
+func (JobEnded) event()        {}
 func (Included) event()        {}
 func (NoHosts) event()         {}
 func (NoMoreHosts) event()     {}

@@ -17,7 +17,11 @@ import (
 func (j *job) attempts(ctx context.Context, s *vars.Scope, k *settings) *result {
 	var r *result
 	for attempt := 1; ; attempt++ {
-		r = j.attempt(ctx, s, k)
+		if k.async > 0 {
+			r = j.async(ctx, s, k)
+		} else {
+			r = j.attempt(ctx, s, k)
+		}
 		j.note(r, k)
 		if r.unreachable {
 			break
@@ -99,8 +103,7 @@ func (j *job) perform(ctx context.Context, s *vars.Scope, k *settings) *result {
 	if j.w.action != nil {
 		return j.act(ctx, s, k)
 	}
-	m := j.w.task.Module
-	if m == nil {
+	if j.w.task.Module == nil {
 		return failure(fmt.Sprintf("the action %q cannot run here", j.w.task.Action))
 	}
 	conn, address, err := j.connect(ctx, s, k)
@@ -108,18 +111,25 @@ func (j *job) perform(ctx context.Context, s *vars.Scope, k *settings) *result {
 		return j.lost(ctx, err)
 	}
 	defer conn.Close()
-	host := modules.NewHost(modules.HostOptions{
+	r := j.runModule(ctx, modules.NewHost(j.hostOptions(conn, s, k)), k)
+	r.address = address
+	return r
+}
+
+// hostOptions are what the task's module gets of its host.
+func (j *job) hostOptions(conn transport.Conn, s *vars.Scope, k *settings) modules.HostOptions {
+	return modules.HostOptions{
 		Name: j.h.name, Conn: conn, Check: k.check, Diff: k.diff, Verbose: j.b.r.o.Verbosity, NoLog: k.noLog, Env: k.env,
 		Local: j.local(s), Live: j.live(k),
-	})
-	out, err := m.Run(ctx, host, k.args)
+	}
+}
+
+func (j *job) runModule(ctx context.Context, host *modules.Host, k *settings) *result {
+	out, err := j.w.task.Module.Run(ctx, host, k.args)
 	if err != nil {
-		r := j.lost(ctx, err)
-		r.address = address
-		return r
+		return j.lost(ctx, err)
 	}
 	r := ofModule(out)
-	r.address = address
 	r.gathered = r.facts != nil && (j.w.task.BaseAction() == "gather_facts" || j.w.task.BaseAction() == "setup")
 	return r
 }
@@ -185,7 +195,7 @@ func (j *job) act(ctx context.Context, s *vars.Scope, k *settings) *result {
 	}
 	r := &result{
 		data: out.Data, failed: out.Failed, skipped: out.Skipped, changed: out.Changed, verbose: out.Verbose,
-		set: out.Set, cacheable: out.Cacheable, included: out.Included,
+		facts: out.Facts, set: out.Set, cacheable: out.Cacheable, included: out.Included,
 		addHost: out.Host, addGroup: out.Group, stats: out.Stats,
 	}
 	if r.data == nil {

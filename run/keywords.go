@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -24,6 +25,8 @@ type settings struct {
 	delegateFacts                          bool
 	retries                                int // attempts in all
 	delay                                  time.Duration
+	async, poll                            time.Duration
+	base                                   *vars.Scope // the scope before delegation
 	args                                   *value.Dict
 	notify                                 []notice
 	scope                                  *vars.Scope // also knows the task's check mode
@@ -45,6 +48,9 @@ func (j *job) keywords(ctx context.Context, s *vars.Scope) (*settings, error) {
 		retries:           1,
 		delay:             e.seconds(ctx, w.task.Delay, 5*time.Second),
 		scope:             s,
+		base:              s,
+		async:             e.seconds(ctx, w.task.Async, 0),
+		poll:              e.seconds(ctx, w.task.Poll, cmp.Or(o.Poll, defaultPoll)),
 	}
 	if len(w.task.Until) > 0 {
 		k.retries = int(e.number(ctx, w.task.Retries, 3))

@@ -61,6 +61,7 @@ type Options struct {
 	AnyErrorsFatal, NoLog bool
 	Gathering, Strategy   string
 	TaskTimeout           time.Duration
+	Poll                  time.Duration // between two looks at a job (async); 0 is 15 s
 	// HideFacts keeps facts from being variables of their own (inject_facts_as_vars=false).
 	HideFacts bool
 	// MissingHandlerWarns makes a notify without handler a warning.

@@ -25,6 +25,8 @@ type runner struct {
 	// groupsDict is the variable groups, made when first read.
 	groupsDict *value.Dict
 
+	background background
+
 	// The rest belongs to the goroutine that coordinates.
 	stats       map[string]*HostStats
 	custom      *value.Dict
@@ -58,6 +60,7 @@ func newRunner(ctx context.Context, o Options) *runner {
 func Play(ctx context.Context, opts Options) (Result, error) {
 	r := newRunner(ctx, opts)
 	defer r.events.close()
+	defer r.finishJobs()
 	err := r.playbooks(ctx)
 	if err == nil && r.startAt != "" && !r.stopping(ctx) {
 		err = fmt.Errorf("no task is named %q: --start-at-task finds those of plays, roles and static imports", r.startAt)
@@ -87,6 +90,7 @@ func (r *runner) playbooks(ctx context.Context) error {
 				break
 			}
 		}
+		r.finishJobs()
 		r.finishStats()
 		if len(r.lost) > 0 || len(r.unreachable) > 0 || r.interrupted {
 			break

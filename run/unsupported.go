@@ -14,10 +14,6 @@ var unsupported = []struct {
 	hint     string
 }{
 	{
-		name: "async", of: func(t *playbook.Task) playbook.Field { return t.Async }, harmless: isZero,
-		hint: "without it the task runs to its end, however long that takes; timeout limits it",
-	},
-	{
 		name: "debugger", of: func(t *playbook.Task) playbook.Field {
 			return t.Inherited(func(k *playbook.Keywords) playbook.Field { return k.Debugger })
 		},
@@ -25,8 +21,6 @@ var unsupported = []struct {
 		hint:     "run with -vvv, or with --step",
 	},
 }
-
-func isZero(v any) bool { return v == nil || v == 0 || v == "0" || v == 0.0 || v == false }
 
 // Check finds the keywords of a playbook that a run would not honour. Play returns them as
 // its error before any host is contacted.

@@ -347,3 +347,11 @@ func undefined(err error) (*jinja.Undefined, bool) {
 	}
 	return u.Undefined(), true
 }
+
+// Added gives the layers that With added since the scope was first made, the earliest first.
+func (s *Scope) Added() []Layer {
+	if s.parent == nil {
+		return nil
+	}
+	return append(s.parent.Added(), s.added...)
+}

@@ -16,7 +16,7 @@ var commandSource string
 
 // Command is the module command.
 var Command = modules.Define("command", commandSource, runCommand,
-	modules.Aliases("ansible.builtin.command", "ansible.legacy.command"), modules.FreeForm("cmd"))
+	modules.Aliases("ansible.builtin.command", "ansible.legacy.command"), modules.FreeForm("cmd"), modules.Detaches())
 
 // Args runs a program on the host, without a shell: variables such as $HOME in the arguments are replaced, but
 // pipes, redirections and wildcards are not special. Use shell for those.

@@ -16,7 +16,7 @@ var scriptSource string
 
 // Script is the module script.
 var Script = modules.Define("script", scriptSource+rawSource, runScript,
-	modules.Aliases("ansible.builtin.script", "ansible.legacy.script"), modules.FreeForm("cmd"))
+	modules.Aliases("ansible.builtin.script", "ansible.legacy.script"), modules.FreeForm("cmd"), modules.Detaches())
 
 // ScriptArgs takes a script of the controller to the host, runs it there by what its first line names, and removes it again, all
 // in one round trip.
@@ -94,6 +94,9 @@ func firstWord(text string) (word, rest string, err error) {
 }
 
 func readScript(h *modules.Host, name string) ([]byte, error) {
+	if h.Ended() {
+		return []byte{}, nil
+	}
 	file, err := h.Local().Find("files", name)
 	if err != nil {
 		return nil, err

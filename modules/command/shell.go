@@ -13,7 +13,7 @@ var shellSource string
 
 // Shell is the module shell.
 var Shell = modules.Define("shell", shellSource+commandSource, runShell,
-	modules.Aliases("ansible.builtin.shell", "ansible.legacy.shell"), modules.FreeForm("cmd"))
+	modules.Aliases("ansible.builtin.shell", "ansible.legacy.shell"), modules.FreeForm("cmd"), modules.Detaches())
 
 // ShellArgs runs text by a shell on the host. Values of variables belong into it through the filter quote only.
 //

@@ -71,6 +71,10 @@ type Run interface {
 	Prompt(ctx context.Context, question string, echo bool) (string, error)
 	// Reconnect proves over a new connection that the host answers.
 	Reconnect(ctx context.Context) error
+	// Job asks how a job of the host is doing: nil when there is none, no Data while it runs. EraseJob removes its file and tells
+	// whether there was one. Both give the file's path on the host.
+	Job(ctx context.Context, id string) (r *Result, file string, err error)
+	EraseJob(ctx context.Context, id string) (file string, found bool, err error)
 	// Sleep waits; its error says that the run is being stopped.
 	Sleep(ctx context.Context, d time.Duration) error
 	Warn(text string)
@@ -80,7 +84,8 @@ type Run interface {
 type Result struct {
 	Data                     *value.Dict
 	Changed, Failed, Skipped bool
-	Verbose                  bool // the result is always shown
+	Verbose                  bool        // the result is always shown
+	Facts                    *value.Dict // to keep as facts
 	Set                      *value.Dict
 	Cacheable                bool // Set are facts as well
 	Included                 *value.Dict
@@ -111,7 +116,7 @@ type Stats struct {
 // List gives the actions in the order of their names.
 func List() []*Action {
 	return []*Action{
-		&addHost, &assert, &debug, &fail, &groupBy, &includeRole, &includeVars, &pause, &setFact, &setStats, &validateArgumentSpec, &waitForConnection,
+		&addHost, &assert, &asyncStatus, &debug, &fail, &groupBy, &includeRole, &includeVars, &pause, &setFact, &setStats, &validateArgumentSpec, &waitForConnection,
 	}
 }
 
