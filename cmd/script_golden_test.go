@@ -102,6 +102,9 @@ func masks() []mask {
 		{regexp.MustCompile(`"(owner|group)": "[^"]*"`), `"$1": "NAME"`},
 		{regexp.MustCompile(`"(uid|gid)": \d+`), `"$1": NUMBER`},
 		{regexp.MustCompile(`(\.hostler[-.])[0-9a-f]{8,}`), "${1}RANDOM"},
+		{regexp.MustCompile(`(?m)^(ASYNC POLL|FAILED - RETRYING: \[\S+\]: Ask \().*\n`), ""}, // how often a job is asked for is chance
+		{regexp.MustCompile(`"attempts": \d+, "censored"`), `"attempts": N, "censored"`},
+		{regexp.MustCompile(`\bj\d+\.\d+`), "JOB"},
 		{regexp.MustCompile(`output-\d+`), "output-RANDOM"},
 		{regexp.MustCompile(`(hostler-[a-z]*-?)\d{5,}`), "${1}RANDOM"},
 	}

@@ -127,8 +127,8 @@ __runs() { head -c 30 "$r" 2>/dev/null | grep -q '"finished": 0'; }
 __alive() { [ ! -d "$job" ] || [ ! -e "$job/pid" ] || kill -0 "$(cat "$job/pid")" 2>/dev/null; }
 if [ ! -f "$r" ]; then printf '%s\nnone\n' "$r"; exit 0; fi
 if [ "$3" = cleanup ]; then
+	if [ -d "$job" ] && { ! __runs || ! __alive; }; then rm -rf -- "$job"; fi
 	rm -f -- "$r" || exit 1
-	if [ -d "$job" ] && ! __alive; then rm -rf -- "$job"; fi
 	printf '%s\nerased\n' "$r"; exit 0
 fi
 __word=there
@@ -167,8 +167,8 @@ func (j *Job) start(ctx context.Context, h *Host, p Program) error {
 	}
 	out, err := h.opts.Conn.Exec(ctx, cmd)
 	if err != nil {
-		if text := strings.TrimSpace(Clean(out.Stderr)); text != "" {
-			return fmt.Errorf("could not start the job: %s: %w", text, err)
+		if text := strings.TrimSpace(Clean(out.Stderr)); out.Status != 0 && text != "" {
+			return fmt.Errorf("could not start the job: %s", text)
 		}
 		return fmt.Errorf("could not start the job: %w", err)
 	}

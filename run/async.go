@@ -42,13 +42,12 @@ func (j *job) async(ctx context.Context, s *vars.Scope, k *settings) *result {
 	defer cancel()
 	r := j.perform(limited, s, k)
 	if limited.Err() != nil && ctx.Err() == nil {
-		j.b.r.events.emit(JobEnded{Host: j.h.name, ID: id, Failed: true})
 		return lateJob(k, value.NewDict("ansible_job_id", id, "started", 1, "finished", 0))
 	}
 	if r.unreachable {
 		return r
 	}
-	j.b.r.events.emit(JobEnded{Host: j.h.name, ID: id, Failed: r.failed})
+	r.job = id
 	addJob(r.data, id, "")
 	return r
 }
@@ -77,6 +76,7 @@ func begun(id, file string) *result {
 func lateJob(k *settings, state *value.Dict) *result {
 	r := failure(fmt.Sprintf("async task did not complete within the requested time - %ds", int(k.async.Seconds())))
 	r.data.Set("async_result", state)
+	r.job = state.Str("ansible_job_id")
 	return r
 }
 
@@ -153,12 +153,11 @@ func (j *job) poll(ctx context.Context, s *vars.Scope, k *settings, conn transpo
 	if state.Late || !state.Finished && state.Found && !state.Gone {
 		d := value.NewDict("ansible_job_id", id, "started", 1, "finished", 0, "results_file", state.File,
 			"stdout", "", "stdout_lines", value.NewList(), "stderr", "", "stderr_lines", value.NewList())
-		j.b.r.events.emit(JobEnded{Host: j.h.name, ID: id, Failed: true})
 		_, _ = modules.LookJob(ctx, conn, dir, id, true)
 		return lateJob(k, d)
 	}
 	r := j.ofJob(ctx, id, state)
-	j.b.r.events.emit(JobEnded{Host: j.h.name, ID: id, Failed: r.failed})
+	r.job = id
 	if _, err := modules.LookJob(ctx, conn, dir, id, true); err != nil {
 		j.b.r.events.emit(Warning{Text: fmt.Sprintf("%s: %v", j.h.name, err)})
 	}

@@ -19,6 +19,7 @@ func (j *job) attempts(ctx context.Context, s *vars.Scope, k *settings) *result 
 	for attempt := 1; ; attempt++ {
 		if k.async > 0 {
 			r = j.async(ctx, s, k)
+			r.jobFailed = r.failed
 		} else {
 			r = j.attempt(ctx, s, k)
 		}

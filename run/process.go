@@ -34,6 +34,7 @@ func (b *batch) process(o *outcome) {
 		b.succeeded(o, st)
 	}
 	b.register(o)
+	b.tellJob(h, r)
 	e := HostFinished{Outcome: outcomeEvent(h, w, r), Rescued: rescued, Items: o.looped && !r.noItems && !r.noLog}
 	e.Start, e.Duration = o.start, o.duration
 	b.r.events.emit(e)

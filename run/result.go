@@ -33,6 +33,9 @@ type result struct {
 	addGroup  *actions.NewGroup
 	stats     *actions.Stats
 
+	job       string // the job that was waited for
+	jobFailed bool   // before failed_when had its say
+
 	info               *TaskInfo // of a templated action, nil otherwise
 	delegated, address string
 	label              any
@@ -172,7 +175,15 @@ func (j *job) tellItem(r *result) {
 	if r.altersInventory() && !r.failed {
 		return // whether it changed anything shows when the run takes it in
 	}
+	j.b.tellJob(j.h, r)
 	j.b.r.events.emit(itemEvent(j.h, j.w, r))
+}
+
+// tellJob tells how the job that a result is of ended.
+func (b *batch) tellJob(h *hostState, r *result) {
+	if r.job != "" {
+		b.r.events.emit(JobEnded{Host: h.name, ID: r.job, Failed: r.jobFailed})
+	}
 }
 
 func (r *result) altersInventory() bool { return r.addHost != nil || r.addGroup != nil }
