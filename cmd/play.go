@@ -20,6 +20,7 @@ type playOptions struct {
 	connectFlags
 	runFlags
 	tagFlags
+	resumeFlags
 	forceHandlers, syntaxOnly      bool
 	listHosts, listTasks, listTags bool
 }
@@ -41,6 +42,7 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 	o.connectFlags.add(fs)
 	o.runFlags.add(fs)
 	o.tagFlags.add(fs)
+	o.resumeFlags.add(fs)
 	fs.BoolVar(&o.forceHandlers, "force-handlers", false, "run handlers even after a host failed")
 	fs.BoolVar(&o.syntaxOnly, "syntax-check", false, "only look for mistakes")
 	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts of each play")
@@ -60,6 +62,7 @@ func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths 
 		return err
 	}
 	defer ss.pool.Close()
+	read := watch(ss.loader)
 	if err := o.load(ss, paths); err != nil {
 		return err
 	}
@@ -71,8 +74,12 @@ func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths 
 	}
 	o.tagFlags.apply(&ss.opts)
 	ss.opts.ForceHandlers = o.forceHandlers
+	if err := o.resumeFlags.open(ss, read, paths); err != nil {
+		return err
+	}
 	ss.opts.Sink = o.sink(s)
 	result, err := run.Play(ctx, ss.opts)
+	closeJournal(ss, result, err)
 	if closeErr := ss.opts.Sink.Close(); closeErr != nil && err == nil {
 		return fmt.Errorf("print the results: %w", closeErr)
 	}

@@ -74,6 +74,10 @@ func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(syscall.Kill(-running(ts).cmd.Process.Pid, syscall.SIGINT))
 }
 
+func killed(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(syscall.Kill(-running(ts).cmd.Process.Pid, syscall.SIGKILL))
+}
+
 func finish(ts *testscript.TestScript, neg bool, args []string) {
 	p := running(ts)
 	if neg || len(args) != 1 {

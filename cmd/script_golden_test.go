@@ -112,7 +112,7 @@ func masks() []mask {
 
 var (
 	// A new result of a host, in the text of a playbook and of a single module.
-	entryStart = regexp.MustCompile(`^(?:(?:ok|changed|skipping|fatal|failed): \[([^\]]*)\]|([\w.-]+) \| [A-Z]+)`)
+	entryStart = regexp.MustCompile(`^(?:(?:ok|changed|skipping|fatal|failed|done before): \[([^\]]*)\]|([\w.-]+) \| [A-Z]+)`)
 	bannerLine = regexp.MustCompile(`^[A-Z ]+(?:\[.*\] )?\*+$`)
 )
 

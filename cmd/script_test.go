@@ -54,7 +54,8 @@ func notePeak() {
 //	appears FILE         wait until the file exists
 //	says TEXT            wait until the program in the background printed TEXT
 //	interrupt            send it Ctrl-C
-//	finish N             wait for its end and want this exit status
+//	kill9                send it SIGKILL
+//	finish N             wait for its end and want this exit status, -1 for a signal
 //	gone FILE            wait until the process whose number the file holds is no more
 //	golden FILE          compare stdout and stderr of the last program with FILE, after masked and ordered
 //	                     made them the same from run to run
@@ -79,6 +80,7 @@ func TestScript(t *testing.T) {
 			"appears":   appears,
 			"says":      says,
 			"interrupt": interrupt,
+			"kill9":     killed,
 			"finish":    finish,
 			"gone":      gone,
 			"golden":    golden,

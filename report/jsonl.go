@@ -159,6 +159,9 @@ func putOutcome(d *value.Dict, o *run.Outcome) {
 	if o.HasItem {
 		put(d, "item", o.Item)
 	}
+	if o.Resumed {
+		put(d, "resumed", true)
+	}
 	put(d, "ignored", o.Ignored, "start", o.Start.UTC().Format(time.RFC3339Nano), "seconds", o.Duration.Seconds(), "result", o.Result)
 	if len(o.Diffs) > 0 {
 		l := value.NewList()

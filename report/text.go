@@ -245,6 +245,10 @@ func statusColor(s run.Status) string {
 
 func (t *Text) host(e *run.HostFinished) {
 	o := &e.Outcome
+	if o.Resumed {
+		t.resumed(o)
+		return
+	}
 	switch o.Status {
 	case run.StatusFailed:
 		t.failed(e)
@@ -259,6 +263,15 @@ func (t *Text) host(e *run.HostFinished) {
 	default:
 		t.fine(e)
 	}
+}
+
+// resumed tells of a task that the run before this one did.
+func (t *Text) resumed(o *run.Outcome) {
+	if t.opts.HideSkipped {
+		return
+	}
+	t.head(o.Task)
+	t.line("done before: ["+label(o)+"]", cyan)
 }
 
 func (t *Text) failed(e *run.HostFinished) {

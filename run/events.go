@@ -57,6 +57,7 @@ type Outcome struct {
 	Item               any  // the label of a loop's item
 	HasItem            bool
 	Censored           bool
+	Resumed            bool // the run that is resumed did it
 	Start              time.Time
 	Duration           time.Duration
 }

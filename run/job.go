@@ -29,6 +29,8 @@ type outcome struct {
 	// items are a loop's results, nil without a loop.
 	items    []*result
 	looped   bool
+	ran      bool // it went through work1: it is a task, done by this run or one before it
+	again    bool // the journal has it, but it had to run again
 	start    time.Time
 	duration time.Duration
 }

@@ -198,7 +198,12 @@ func (b *batch) dispatch(ctx context.Context, w *work, hosts []*hostState) []*ou
 // work1 runs the task on one host and gives the slot back.
 func (b *batch) work1(ctx context.Context, w *work, h *hostState) {
 	b.r.events.emit(HostStarted{Host: h.name, Task: w.info})
-	o := (&job{b: b, w: w, h: h}).run(ctx)
+	o, known := b.replay(w, h)
+	if o == nil {
+		o = (&job{b: b, w: w, h: h}).run(ctx)
+		o.again = known
+	}
+	o.ran = true
 	<-b.r.slots
 	b.results <- o
 }

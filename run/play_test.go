@@ -65,6 +65,12 @@ func optionsWith(t testing.TB, hosts, text string, loader *playbook.Loader) run.
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return optionsFrom(t, hosts, file, loader)
+}
+
+// optionsFrom is optionsWith for a playbook that is there.
+func optionsFrom(t testing.TB, hosts, file string, loader *playbook.Loader) run.Options {
+	t.Helper()
 	inv, _, err := inventory.Load(t.Context(), []string{hosts}, inventory.Options{})
 	if err != nil {
 		t.Fatal(err)

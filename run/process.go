@@ -35,6 +35,7 @@ func (b *batch) process(o *outcome) {
 	}
 	b.register(o)
 	b.tellJob(h, r)
+	b.note(o, rescued)
 	e := HostFinished{Outcome: outcomeEvent(h, w, r), Rescued: rescued, Items: o.looped && !r.noItems && !r.noLog}
 	e.Start, e.Duration = o.start, o.duration
 	b.r.events.emit(e)

@@ -16,6 +16,7 @@ type result struct {
 	failed, unreachable, skipped, changed bool
 	noItems                               bool
 	broken                                bool // it did not come to the module
+	resumed                               bool // it is of the run that broke
 	rescued                               bool // unreachable, and a rescue takes it over
 	ignoreErrors, ignoreUnreachable       bool
 	noLog, verbose                        bool
@@ -149,6 +150,7 @@ func outcomeEvent(h *hostState, w *work, r *result) Outcome {
 		Host: h.name, Delegated: r.delegated, Address: r.address, Task: w.info, Status: r.status(),
 		Result: r.data, Diffs: r.diffs, Verbose: r.verbose, Item: r.label, HasItem: r.hasItem,
 		Start: r.start, Duration: r.duration,
+		Resumed: r.resumed,
 		Ignored: r.failed && r.ignoreErrors || r.unreachable && r.ignoreUnreachable,
 	}
 	if r.info != nil {

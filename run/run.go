@@ -11,6 +11,7 @@ import (
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/playbook"
+	"github.com/hostlerhq/hostler/run/journal"
 	"github.com/hostlerhq/hostler/transport"
 	"github.com/hostlerhq/hostler/vars"
 )
@@ -71,6 +72,9 @@ type Options struct {
 	LiveOutput bool
 	// TellWaiting makes StillWaiting events of hosts that are at a task for so long, and again each time that doubled; 0 makes none.
 	TellWaiting time.Duration
+
+	// Journal keeps how far each host got, and of a run that is resumed gives what was done already; nil keeps nothing.
+	Journal *journal.Journal
 
 	Connect ConnectDefaults
 	// Names of files for magic variables.
