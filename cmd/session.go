@@ -68,6 +68,13 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 	}
 	ss.opts = run.Options{
 		Inventory: loaded, Engine: ss.engine, Pool: ss.pool, Modules: catalog.Lookup(), Loader: ss.loader,
+		RefreshInventory: func(ctx context.Context) (*inventory.Inventory, error) {
+			again, err := inv.load(ctx, s, ring, ss.engine, extra, playbookDir)
+			if err == nil {
+				loaded = again // for the lookup inventory_hostnames
+			}
+			return again, err
+		},
 		LoadVars: varsFile(ring), ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
 		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),

@@ -124,7 +124,7 @@ func compareRuns(t *testing.T, c runCase, want, got string) {
 // sshInventory starts an OpenSSH server and gives an inventory of hosts behind it, one of which does not answer.
 func sshInventory(t *testing.T) string {
 	t.Helper()
-	s := transporttest.SSHD(t, transporttest.SSHDOptions{NoPAM: true, Users: []transporttest.SSHDUser{{Name: "ann"}, {Name: "bob"}}})
+	s := transporttest.SSHD(t, transporttest.SSHDOptions{Users: []transporttest.SSHDUser{{Name: "ann"}, {Name: "bob"}}})
 	file := filepath.Join(t.TempDir(), "hosts")
 	text := fmt.Sprintf(`[near]
 one ansible_port=%[1]d
@@ -278,6 +278,8 @@ func masked(s string) string {
 		{`("msg": "The (task includes an option with an undefined variable|conditional check '[^']*' failed))(?:[^"\\]|\\.)*"`, `$1"`},
 		{`"msg": "(?:\S+:\d+:\d+: )?('[\w ]+' is undefined)(?:[^"\\]|\\.)*"`, `"msg": "$1"`},
 		{`("(?:failed|changed)_when_result": "The conditional check '[^']*' failed)(?:[^"\\]|\\.)*"`, `$1"`},
+		{`Pausing for .*\n\(ctrl\+C .*\n|\[.*\]\nGo on:\n`, ""}, // what to do at the terminal
+		{`/tmp/ansible\.\w+`, "/tmp/SCRATCH"},
 		{`Using \S+ as config file\n`, ""},
 		{`"VARIABLE IS NOT DEFINED!: [^"]*"`, `"VARIABLE IS NOT DEFINED!: WHY"`},
 		// How often a job is looked at, and where it lies, is chance.

@@ -82,6 +82,9 @@ func (ld *load) role(p place, use RoleUse, own Keywords) *Role {
 		ld.roleNotFound(use, tried)
 		return nil
 	}
+	if r.Collection != "" && !strings.HasPrefix(r.Name, r.Collection+".") {
+		r.Name = r.Collection + "." + r.Name
+	}
 	if slices.Contains(p.chain, r.Path) {
 		ld.fail(use.Pos, "the role depends on itself: %s", roleChain(r))
 		return nil

@@ -194,7 +194,7 @@ func first(d *value.Dict, key string) any {
 }
 
 func (t *Text) item(o *run.Outcome) {
-	if o.Task.Include && o.Status != run.StatusFailed && o.Status != run.StatusUnreachable {
+	if o.Task.Include && (o.Status == run.StatusOK || o.Status == run.StatusChanged) {
 		return
 	}
 	switch o.Status {

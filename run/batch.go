@@ -198,10 +198,10 @@ func makeHandlers(ctx context.Context, s *vars.Scope, nodes []playbook.Node) []*
 			if name, err := s.Text(ctx, n.Name.Value); err == nil {
 				h.name = name
 			}
-			h.full = h.name
+			h.full, h.short = h.name, h.name
 			if n.Role != nil {
 				h.use = useOf(n.Role, useVars(n.Role))
-				h.full = n.Role.Name + " : " + h.name
+				h.full, h.short = n.Role.Name+" : "+h.name, shortName(n.Role)+" : "+h.name
 			}
 			h.node = node{task: n}
 			out = append(out, h)
@@ -243,7 +243,7 @@ func (b *batch) named(name string) *handler {
 		if found != nil && c.task.Role != found.task.Role {
 			break
 		}
-		if name == c.name || name == c.full {
+		if name == c.name || name == c.full || name == c.short {
 			found = c
 		}
 	}

@@ -111,7 +111,7 @@ func (b *batch) includes(ctx context.Context, outcomes []*outcome) {
 			if r.inclusion == nil || r.failed || r.skipped {
 				continue
 			}
-			gs.add(b, o, r)
+			gs.add(o, r)
 		}
 	}
 	lists := make(map[*hostState][]node)
@@ -161,24 +161,12 @@ func (b *batch) inOrder(outcomes []*outcome) []*outcome {
 	return out
 }
 
-// add puts a wish to the others like it. With run_once it is every host's wish.
-func (gs *groups) add(b *batch, o *outcome, r *result) {
-	hosts := []*hostState{o.h}
-	if o.w.once {
-		hosts = nil
-		for _, h := range b.hosts {
-			if h.active() && !h.failed() {
-				hosts = append(hosts, h)
-			}
-		}
-	}
-	if len(hosts) == 0 {
-		return
-	}
+// add puts a wish to the others like it. With run_once it is the wish of the one host alone, as in Ansible.
+func (gs *groups) add(o *outcome, r *result) {
 	key := r.inclusion.key()
 	for _, g := range gs.like[key] {
-		if !g.members[hosts[0]] {
-			g.join(hosts)
+		if !g.members[o.h] {
+			g.join(o.h)
 			return
 		}
 	}
@@ -186,16 +174,14 @@ func (gs *groups) add(b *batch, o *outcome, r *result) {
 	if r.noLog {
 		label = "(censored due to no_log)"
 	}
-	g := &group{inc: r.inclusion, w: o.w, label: label, hasItem: r.hasItem, data: r.data, members: make(map[*hostState]bool, len(hosts))}
-	g.join(hosts)
+	g := &group{inc: r.inclusion, w: o.w, label: label, hasItem: r.hasItem, data: r.data, members: make(map[*hostState]bool)}
+	g.join(o.h)
 	gs.list, gs.like[key] = append(gs.list, g), append(gs.like[key], g)
 }
 
-func (g *group) join(hosts []*hostState) {
-	g.hosts = append(g.hosts, hosts...)
-	for _, h := range hosts {
-		g.members[h] = true
-	}
+func (g *group) join(h *hostState) {
+	g.hosts = append(g.hosts, h)
+	g.members[h] = true
 }
 
 // key is equal for inclusions of the same file or role with the same variables.

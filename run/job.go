@@ -23,9 +23,10 @@ type job struct {
 
 // outcome is what a job came to.
 type outcome struct {
-	h   *hostState
-	w   *work
-	res *result
+	h        *hostState
+	w        *work
+	res      *result
+	stranded bool // it failed, and nothing mends that before any_errors_fatal is asked
 	// items are a loop's results, nil without a loop.
 	items    []*result
 	looped   bool

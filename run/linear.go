@@ -212,7 +212,7 @@ func (b *batch) work1(ctx context.Context, w *work, h *hostState) {
 func (b *batch) rules(w *work, outcomes []*outcome) bool {
 	bad := 0
 	for _, o := range outcomes {
-		if o.res.losesHost() || o.res.failed && o.h.failed() {
+		if o.res.losesHost() || o.stranded {
 			bad++
 		}
 	}

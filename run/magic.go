@@ -113,7 +113,9 @@ func (m *magic) ofTask(name string) (any, bool) {
 	switch name {
 	case "role_path":
 		return role.Path, true
-	case "role_name", "ansible_role_name":
+	case "role_name":
+		return shortName(role), true
+	case "ansible_role_name":
 		return role.Name, true
 	case "ansible_collection_name":
 		return role.Collection, role.Collection != ""
@@ -129,6 +131,14 @@ func (m *magic) ofTask(name string) (any, bool) {
 		return l, l.Len() > 0
 	}
 	return nil, false
+}
+
+// shortName is a role's name without its collection's.
+func shortName(r *playbook.Role) string {
+	if r.Collection == "" {
+		return r.Name
+	}
+	return strings.TrimPrefix(r.Name, r.Collection+".")
 }
 
 // includer is the role whose include_role or import_role brought a role, be it as a dependency of what was asked for.

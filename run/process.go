@@ -57,9 +57,13 @@ func (b *batch) unreachable(o *outcome, st *HostStats) {
 func (b *batch) failed(o *outcome, st *HostStats) (rescued bool) {
 	h := o.h
 	rescued = h.walk.rescuable()
+	o.stranded = h.walk.stranded()
 	if o.w.once {
 		for _, each := range b.hosts {
 			if !each.unreachable && !each.walk.done {
+				if !each.walk.rescuable() {
+					b.remove(each.name)
+				}
 				each.fail()
 			}
 		}
@@ -70,6 +74,7 @@ func (b *batch) failed(o *outcome, st *HostStats) (rescued bool) {
 		b.lose(h)
 	}
 	if !rescued {
+		b.remove(h.name)
 		st.Failed++
 		return false
 	}

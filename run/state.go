@@ -8,8 +8,8 @@ import (
 type handler struct {
 	task *playbook.Task
 	node node
-	// name is rendered; full is the name with the role's before it.
-	name, full string
+	// name is rendered; full is the name with the role's before it, short that with the role's without its collection.
+	name, full, short string
 	// use is what makes two uses of the handler's role the same; empty for the play's own.
 	use string
 }

@@ -90,7 +90,8 @@ func compilePlay(p *playbook.Play, force bool, want func(*playbook.Task) bool) [
 			part[i].order = i
 		}
 		if force {
-			part = []node{{block: &block{body: part, always: []node{flush}}}}
+			// both in blocks of their own, as in Ansible: so any_errors_fatal ends the hosts that stand before either
+			part = []node{{block: &block{body: within(part), always: within([]node{flush})}}}
 		} else {
 			part = append(part, flush)
 		}
@@ -104,6 +105,8 @@ func compilePlay(p *playbook.Play, force bool, want func(*playbook.Task) bool) [
 	add(p.PostTasks)
 	return out
 }
+
+func within(list []node) []node { return []node{{block: &block{body: list}}} }
 
 // frame is a place in one block.
 type frame struct {
@@ -198,6 +201,19 @@ func (w *walker) rescuable() bool {
 		}
 	}
 	return false
+}
+
+// stranded reports whether a failure now counts as the host's at once, as Ansible sees it: the innermost block neither
+// rescues nor has an always to do first, and no block around it rescues. (That one around has an always does not help.)
+func (w *walker) stranded() bool {
+	for i, f := range slices.Backward(w.frames) {
+		last := i == len(w.frames)-1
+		switch {
+		case f.in == inBody && len(f.b.rescue) > 0, last && f.in != inAlways && len(f.b.always) > 0:
+			return false
+		}
+	}
+	return true
 }
 
 // sheltered reports whether the innermost block is in its rescue or always section.

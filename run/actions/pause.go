@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/hostlerhq/hostler/jinja/value"
@@ -63,7 +64,7 @@ func ask(ctx context.Context, t *Task, a PauseArgs, d *value.Dict) error {
 		question = "Press enter to continue, Ctrl+C to interrupt"
 	}
 	answer, err := t.Run.Prompt(ctx, "["+t.Host+"] "+question+": ", a.Echo)
-	if errors.Is(err, ErrNobody) {
+	if errors.Is(err, ErrNobody) || errors.Is(err, io.EOF) {
 		t.Run.Warn("Not waiting for response to prompt as stdin is not interactive")
 		return nil
 	}
