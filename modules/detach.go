@@ -147,13 +147,8 @@ func (j *Job) start(ctx context.Context, h *Host, p Program) error {
 	if err != nil {
 		return fmt.Errorf("keep the job's arguments: %w", err)
 	}
-	text, input := guardScript, p.Stdin
-	switch {
-	case p.Upload != nil:
-		input = p.Upload
-	}
-	program := "set -- " + params + "\n" + text
-	blob := bytes.Join([][]byte{[]byte(superviseJob), []byte(program), []byte(call), input}, nil)
+	program := "set -- " + params + "\n" + guardScript
+	blob := bytes.Join([][]byte{[]byte(superviseJob), []byte(program), []byte(call), p.input(false)}, nil)
 	cmd := transport.Command{
 		Env: h.opts.Env, Script: "set -- \"$@\" \"$(umask)\"\n" + startJob, Args: []string{
 			j.Dir, j.ID, strconv.Itoa(max(1, int(j.Limit.Seconds()))),

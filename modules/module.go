@@ -18,13 +18,15 @@ type Module struct {
 	Name  string
 	Names []string // further names it answers to, fully qualified ones included
 
-	source   string
-	args     *schema
-	result   reflect.Type
-	freeForm string
-	converge bool
-	detaches bool
-	run      func(context.Context, *Host, reflect.Value) (any, error)
+	source     string
+	args       *schema
+	result     reflect.Type
+	freeForm   string
+	converge   bool
+	detaches   bool
+	executable bool // a program of the user's; text is it
+	text       []byte
+	run        func(context.Context, *Host, reflect.Value) (any, error)
 }
 
 // Docs is a module's manual, read from its source's comments.

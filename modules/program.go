@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,10 @@ type Program struct {
 	// whose path comes as one more argument after Argv. There is no Stdin then.
 	Upload   []byte
 	FileName string
+	// ArgsFile, when set beside Upload, is the text of a second file, mode 0600, whose path comes after that.
+	ArgsFile []byte
+	// TellsCheck says that the program itself is told of check mode, and so runs in it.
+	TellsCheck bool
 
 	Chdir   string
 	Creates string // a path or glob pattern: when it is there, the program does not run
@@ -49,8 +54,9 @@ type Ran struct {
 
 // guardScript looks at a Program's conditions and becomes it. The first line that it prints says what it came to.
 //
-// Parameters: chdir, creates, removes, unless, onlyif, what to do ("check", "run", "expand", "upload", the last with the file's name), argv.
-const guardScript = `__dir=$1 __creates=$2 __removes=$3 __unless=$4 __onlyif=$5 __mode=$6 __file=$7; shift 7
+// Parameters: chdir, creates, removes, unless, onlyif, what to do ("check", "run", "expand", "upload", the last with the file's name and
+// the length of the file of arguments, which comes first), argv.
+const guardScript = `__dir=$1 __creates=$2 __removes=$3 __unless=$4 __onlyif=$5 __mode=$6 __file=$7 __args=$8; shift 8
 unset CDPATH
 ` + ExpandLib + `
 __glob() { (IFS=; set +f; for f in $1; do if [ -e "$f" ] || [ -L "$f" ]; then exit 0; fi; done; exit 1); }
@@ -95,6 +101,14 @@ for d in "$TMPDIR" /tmp /var/tmp "$HOME"; do
 done
 [ -n "$__tmp" ] || __end upload "no folder for temporary files lets programs run"
 cat >"$__tmp/$__file" || __end upload "cannot write $__tmp/$__file"
+if [ "$__args" -gt 0 ]; then
+	(umask 077; mv "$__tmp/$__file" "$__tmp/all" && head -c "$__args" "$__tmp/all" >"$__tmp/args" &&
+		tail -c +"$((__args + 1))" "$__tmp/all" >"$__tmp/$__file" && chmod 700 "$__tmp/$__file" && rm "$__tmp/all") ||
+		__end upload "cannot write $__tmp/$__file"
+	echo @@run
+	"$@" "$__tmp/$__file" "$__tmp/args" </dev/null
+	exit
+fi
 echo @@run
 "$@" "$__tmp/$__file" </dev/null
 `
@@ -136,8 +150,9 @@ const maxStdin = 32 << 10
 // RunUser runs a program of the user's once. In check mode it only looks at the conditions. A status other than 0 is in the
 // Output and no error. Its output is also told to whoever watches, as it comes.
 func (h *Host) RunUser(ctx context.Context, p Program) (Ran, error) {
+	check := h.opts.Check && !p.TellsCheck
 	if h.opts.Executor != nil {
-		return h.opts.Executor.RunUser(ctx, p, h.opts.Check)
+		return h.opts.Executor.RunUser(ctx, p, check)
 	}
 	switch {
 	case h.opts.Ended != nil:
@@ -147,24 +162,21 @@ func (h *Host) RunUser(ctx context.Context, p Program) (Ran, error) {
 	}
 	cmd := transport.Command{Env: h.opts.Env, User: true}
 	switch {
-	case p.Raw != "" && h.opts.Check:
+	case p.Raw != "" && check:
 		return Ran{Skip: "check"}, nil
 	case p.Raw != "":
 		cmd.Raw = p.Raw
 	default:
-		cmd.Script, cmd.Args, cmd.Header = guardScript, p.params(h.opts.Check), true
+		cmd.Script, cmd.Args, cmd.Header = guardScript, p.params(check), true
 	}
-	input := p.Stdin
-	if p.Upload != nil && !h.opts.Check {
-		input = p.Upload
-	}
+	input := p.input(check)
 	if len(input) > maxStdin {
 		cmd.Input = bytes.NewReader(input)
 	} else {
 		cmd.Stdin = input
 	}
 	var live *liveOutput
-	if h.opts.Live != nil && !h.opts.Check && !h.opts.NoLog {
+	if h.opts.Live != nil && !check && !h.opts.NoLog {
 		live = &liveOutput{tell: h.opts.Live, header: p.Raw == ""}
 		cmd.Stdout, cmd.Stderr = writerFunc(live.stdout), writerFunc(live.stderr)
 	}
@@ -205,7 +217,16 @@ func (p Program) params(check bool) []string {
 	case p.Expand && needsExpansion(p.Argv):
 		mode = "expand"
 	}
-	return append([]string{p.Chdir, p.Creates, p.Removes, p.Unless, p.OnlyIf, mode, p.FileName}, p.Argv...)
+	length := strconv.Itoa(len(p.ArgsFile))
+	return append([]string{p.Chdir, p.Creates, p.Removes, p.Unless, p.OnlyIf, mode, p.FileName, length}, p.Argv...)
+}
+
+// input is what guardScript reads, or the program itself.
+func (p Program) input(check bool) []byte {
+	if p.Upload != nil && !check {
+		return slices.Concat(p.ArgsFile, p.Upload)
+	}
+	return p.Stdin
 }
 
 func needsExpansion(argv []string) bool {

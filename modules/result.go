@@ -40,6 +40,9 @@ type Diff struct {
 // A module's failure is in the Result; err is for what is not the module's: *transport.UnreachableError,
 // *transport.BecomeError, transport.ErrLost, ErrDetached, a cancelled context.
 func (m *Module) Run(ctx context.Context, h *Host, args *value.Dict) (Result, error) {
+	if m.executable {
+		return m.execute(ctx, h, args)
+	}
 	var d decoder
 	decoded := d.decode(m.args, args, nil)
 	h.warnings = append(h.warnings, d.warnings...)

@@ -68,12 +68,10 @@ func (ld *load) action(p place, t *Task, parts taskParts, at site) bool {
 		return false
 	}
 	t.Action, t.ActionPos = e.Name, p.pos(e.Key)
-	m, isAction, ok := ld.find(e.Name)
+	m, isAction, _ := ld.find(e.Name)
 	if !isAction {
+		m = ld.ownModule(p, t, m)
 		t.Module = m
-	}
-	if !ok {
-		ld.ownModule(p, t)
 	}
 	return ld.arguments(p, t, m, e.Val, "", parts.args)
 }
@@ -216,12 +214,11 @@ func (ld *load) named(p place, t *Task, name string, node *yaml.Node, rest strin
 		return ld.arguments(p, t, nil, node, rest, args)
 	}
 	m, isAction, ok := ld.find(name)
-	if !ok && ld.library(name, p) != "" {
-		ld.ownModule(p, t)
-	} else if !ok && !ld.unknownModule(t.ActionPos, name, onTask, t) {
+	if !ok && ld.library(name, p) == "" && !ld.unknownModule(t.ActionPos, name, onTask, t) {
 		return false
 	}
 	if !isAction {
+		m = ld.ownModule(p, t, m)
 		t.Module = m
 	}
 	return ld.arguments(p, t, m, node, rest, args)

@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/modules"
 )
 
 // library finds a module in library/ of the role or beside the playbook; "" is none.
@@ -31,17 +34,39 @@ func (ld *load) library(name string, p place) string {
 	return ""
 }
 
-// ownModule takes up a program from library/ as the task's module. Python cannot run here.
-func (ld *load) ownModule(p place, t *Task) {
-	path := ld.library(t.Action, p)
+// ownModule takes up a program from library/ as the task's module, also in place of a built-in one of that name, as Ansible does. Python
+// cannot run here: then the built-in one does the job.
+func (ld *load) ownModule(p place, t *Task, builtIn *modules.Module) *modules.Module {
+	path := ld.library(strings.TrimPrefix(t.Action, "ansible.legacy."), p)
 	if path == "" {
-		return // reported already
+		return builtIn // or reported already
+	}
+	if isPython(path) {
+		if builtIn != nil {
+			ld.warn(t.ActionPos, "module %s is Python (%s), which cannot run here: the built-in module %s is used", t.Action, path, builtIn.Name).
+				rule(RulePython)
+			return builtIn
+		}
+		bad := ld.strict(p.guard, t.ActionPos, "module %s is Python (%s), which cannot run here", t.Action, path).rule(RulePython)
+		if near := diag.Near(t.Action, ld.Names); near != "" {
+			bad.hint("does the built-in module %q do the job?", near)
+		} else {
+			bad.hint("use a built-in module, or make it a program of another kind")
+		}
+		t.Executable = path
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = modules.CheckExecutable(text)
+	}
+	if err != nil {
+		ld.strict(p.guard, t.ActionPos, "module %s (%s) cannot be used: %w", t.Action, path, err).rule(RuleModule).
+			hint("its first line must name what runs it, for instance #!/bin/sh")
+		return nil
 	}
 	t.Executable = path
-	if isPython(path) {
-		ld.strict(p.guard, t.ActionPos, "module %s is Python (%s), which cannot run here", t.Action, path).rule(RulePython).
-			hint("use a built-in module, or make it a program of another kind")
-	}
+	return modules.NewExecutable(t.Action, text)
 }
 
 // isPython reports whether a program is Python by its name or first line.

@@ -116,7 +116,7 @@ type Task struct {
 	Action    string
 	ActionPos diag.Pos
 	Module    *modules.Module
-	// Executable is the path of a program in library/ of the role or playbook that is the module; Module is then nil.
+	// Executable is the path of a program in library/ of the role or playbook that is the module; Module is nil when it cannot run.
 	Executable string
 	Args       Args
 

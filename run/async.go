@@ -103,18 +103,19 @@ func (j *job) detach(ctx context.Context, s *vars.Scope, k *settings, id string)
 		return j.lost(ctx, err)
 	}
 	defer conn.Close()
+	m := j.w.task.Module
 	o := j.hostOptions(conn, s, k)
 	o.Job = &modules.Job{
 		ID: id, Dir: dir, Limit: k.async,
-		Call: value.NewDict("module", j.w.task.Module.Name, "args", k.args),
+		Call: value.NewDict("module", m.Name, "args", k.args, "executable", j.w.task.Executable != ""),
 	}
-	out, err := j.w.task.Module.Run(ctx, modules.NewHost(o), k.args)
+	out, err := m.Run(ctx, modules.NewHost(o), k.args)
 	var r *result
 	switch {
 	case errors.Is(err, modules.ErrDetached) && k.poll == 0:
 		r = begun(id, o.Job.File)
 	case errors.Is(err, modules.ErrDetached):
-		r = j.poll(ctx, s, k, conn, dir, id)
+		r = j.poll(ctx, k, conn, dir, id)
 	case err != nil:
 		r = j.lost(ctx, err)
 	default: // it failed before it had a program to run
@@ -126,7 +127,7 @@ func (j *job) detach(ctx context.Context, s *vars.Scope, k *settings, id string)
 
 // poll waits for a job. It looks soon and then less and less often, and tells what it sees every k.poll. While the host cannot be
 // reached it goes on trying, for the job does not need us.
-func (j *job) poll(ctx context.Context, s *vars.Scope, k *settings, conn transport.Conn, dir, id string) *result {
+func (j *job) poll(ctx context.Context, k *settings, conn transport.Conn, dir, id string) *result {
 	start, told, pause := time.Now(), time.Now(), 20*time.Millisecond
 	var state modules.JobState
 	var err error
@@ -195,9 +196,13 @@ func truthy(d *value.Dict, key string) bool {
 // replay lets the job's module word what its program came to, as it does when it runs itself.
 func (j *job) replay(ctx context.Context, state modules.JobState) *result {
 	args, _ := valueOf(state.Call, "args").(*value.Dict)
-	m, ok := j.b.r.o.Modules(state.Call.Str("module"))
+	name := state.Call.Str("module")
+	m, ok := j.b.r.o.Modules(name)
+	if truthy(state.Call, "executable") {
+		m, ok = modules.NewExecutable(name, nil), true
+	}
 	if !ok || args == nil {
-		return failure(fmt.Sprintf("the job is of the module %q, which is not known here", state.Call.Str("module")))
+		return failure(fmt.Sprintf("the job is of the module %q, which is not known here", name))
 	}
 	out, err := m.Run(ctx, modules.NewHost(modules.HostOptions{Name: j.h.name, Ended: state.Ran}), args)
 	if err != nil {

@@ -9,12 +9,10 @@ import (
 
 	"github.com/hostlerhq/hostler/inventory"
 	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/playbook"
 	"github.com/hostlerhq/hostler/vars"
 )
-
-// AnsibleVersion is the version of ansible-core whose behaviour a run has, as in ansible_version.
-const AnsibleVersion = "2.14.18"
 
 // magic makes the variables that no one writes down, when they are read. Host and task may be missing.
 type magic struct {
@@ -195,7 +193,7 @@ func flag(own *bool, general bool) bool {
 }
 
 func ansibleVersion() *value.Dict {
-	return value.NewDict("string", AnsibleVersion, "full", AnsibleVersion, "major", 2, "minor", 14, "revision", 18)
+	return value.NewDict("string", modules.AnsibleVersion, "full", modules.AnsibleVersion, "major", 2, "minor", 14, "revision", 18)
 }
 
 func texts(in []string) *value.List {

@@ -63,11 +63,6 @@ func (c *checker) nodes(list []playbook.Node) {
 }
 
 func (c *checker) task(t *playbook.Task) {
-	if t.Executable != "" && !c.seen[t.ActionPos] {
-		c.seen[t.ActionPos] = true
-		c.found = append(c.found, diag.Errorf(t.ActionPos, "module %s is a program of its own (%s), which is not supported", t.Action, t.Executable).
-			WithHint("run it with script:"))
-	}
 	for _, u := range unsupported {
 		f := u.of(t)
 		if !f.Set || u.harmless(f.Value) || c.seen[f.Pos] {

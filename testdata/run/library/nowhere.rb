@@ -1,0 +1,2 @@
+#!/nonexistent/ruby
+puts "{}"

@@ -1,0 +1,3 @@
+#!/bin/sh
+# WANT_JSON
+echo '{"msg": "not the built-in one"}'
