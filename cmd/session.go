@@ -241,9 +241,16 @@ func connectionLog(s Streams, verbose int) func(host, event string) {
 	return func(host, event string) { fmt.Fprintf(s.Err, "<%s> %s\n", host, event) }
 }
 
+// maxSkipped is how many lines of one task may tell of skipping; -v shows all.
+const maxSkipped = 20
+
 // reportOptions are what text is printed with.
 func (r *runFlags) reportOptions(s Streams) report.Options {
-	return report.Options{Out: s.Out, Err: s.Err, Width: s.Width, Color: wantColor(s), Verbosity: r.verbose}
+	o := report.Options{Out: s.Out, Err: s.Err, Width: s.Width, Color: wantColor(s), Verbosity: r.verbose}
+	if r.verbose == 0 {
+		o.FoldSkipped = maxSkipped
+	}
+	return o
 }
 
 // wantColor follows the terminal, NO_COLOR (https://no-color.org) and Ansible's two variables.

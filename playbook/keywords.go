@@ -94,6 +94,7 @@ var keywords = map[string]keyword{
 	"environment":        {in: onAny, kind: dicts, field: func(k *Keywords) *Field { return &k.Environment }},
 	"ignore_errors":      {in: onAny, kind: flag, field: func(k *Keywords) *Field { return &k.IgnoreErrors }},
 	"ignore_unreachable": {in: onAny, kind: flag, field: func(k *Keywords) *Field { return &k.IgnoreUnreachable }},
+	"keep_registered":    {in: onAny, kind: flag, field: func(k *Keywords) *Field { return &k.KeepRegistered }},
 	"module_defaults":    {in: onAny, kind: dicts, field: func(k *Keywords) *Field { return &k.ModuleDefaults }},
 	"no_log":             {in: onAny, kind: flag, field: func(k *Keywords) *Field { return &k.NoLog }},
 	"port":               {in: onAny, kind: integer, field: func(k *Keywords) *Field { return &k.Port }},

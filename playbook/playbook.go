@@ -36,7 +36,7 @@ type Keywords struct {
 
 	AnyErrorsFatal, Become, BecomeExe, BecomeFlags, BecomeMethod, BecomeUser,
 	CheckMode, Collections, Connection, Debugger, Diff, Environment, IgnoreErrors,
-	IgnoreUnreachable, RescueUnreachable, ModuleDefaults, NoLog, Port, RemoteUser, RunOnce, Throttle,
+	IgnoreUnreachable, RescueUnreachable, KeepRegistered, ModuleDefaults, NoLog, Port, RemoteUser, RunOnce, Throttle,
 	Timeout, DelegateTo, DelegateFacts Field
 }
 

@@ -14,6 +14,8 @@ type Options struct {
 	// display_skipped_hosts=false, display_ok_hosts=false, display_failed_stderr, check_mode_markers,
 	// show_custom_stats, show_task_path_on_failure.
 	HideSkipped, HideOK, FailedToErr, CheckMarkers, ShowCustomStats, PathOnFailure bool
+	// FoldSkipped is how many lines of a task tell of skipping before the rest is counted in one; 0 is all.
+	FoldSkipped int
 	// NoWarnings silences warnings of modules (action_warnings=false).
 	NoWarnings bool
 	// DiffContext is how many lines stand around a change; 0 is 3.

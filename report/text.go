@@ -15,6 +15,8 @@ type Text struct {
 	display
 	last int // the task whose banner stands last
 	free bool
+	// skips counts the lines that tell of skipping since that banner.
+	skips int
 }
 
 // NewText makes a Text.
@@ -47,6 +49,7 @@ func (t *Text) Emit(_ context.Context, e run.Event) {
 	case run.NoHosts:
 		t.line("skipping: no hosts matched", cyan)
 	case run.NoMoreHosts:
+		t.fold()
 		t.banner("NO MORE HOSTS LEFT")
 	case run.Notified:
 		if t.opts.Verbosity > 1 {
@@ -57,6 +60,7 @@ func (t *Text) Emit(_ context.Context, e run.Event) {
 			t.line("META: "+e.Text, blue)
 		}
 	case run.StatsFinished:
+		t.fold()
 		t.stats(e)
 	default:
 		t.notice(e)
@@ -103,6 +107,7 @@ func (t *Text) marker(check bool) string {
 }
 
 func (t *Text) play(e run.PlayStarted) {
+	t.fold()
 	t.free, t.last = e.Free, 0
 	name := strings.TrimSpace(e.Name)
 	if name == "" {
@@ -124,6 +129,7 @@ func (t *Text) head(task *run.TaskInfo) {
 	if task == nil || t.last == task.ID {
 		return
 	}
+	t.fold()
 	prefix := "TASK"
 	if task.Handler {
 		prefix = "RUNNING HANDLER"
@@ -203,7 +209,7 @@ func (t *Text) item(o *run.Outcome) {
 			return
 		}
 		t.head(o.Task)
-		t.line("skipping: ["+o.Host+"] => (item="+itemLabel(o)+") "+t.tail(o), cyan)
+		t.skip("skipping: [" + o.Host + "] => (item=" + itemLabel(o) + ") " + t.tail(o))
 	case run.StatusFailed, run.StatusUnreachable:
 		t.head(o.Task)
 		t.warnings(o)
@@ -299,7 +305,23 @@ func (t *Text) skipped(e *run.HostFinished) {
 		o.Result = copied(o.Result)
 		o.Result.Delete("results")
 	}
-	t.line("skipping: ["+o.Host+"]"+t.tail(o), cyan)
+	t.skip("skipping: [" + o.Host + "]" + t.tail(o))
+}
+
+// skip prints a line that tells of skipping, or only counts it.
+func (t *Text) skip(line string) {
+	t.skips++
+	if t.opts.FoldSkipped == 0 || t.skips <= t.opts.FoldSkipped {
+		t.line(line, cyan)
+	}
+}
+
+// fold prints how many lines were only counted.
+func (t *Text) fold() {
+	if more := t.skips - t.opts.FoldSkipped; t.opts.FoldSkipped > 0 && more > 0 {
+		t.line(fmt.Sprintf("skipping: %d more", more), cyan)
+	}
+	t.skips = 0
 }
 
 func (t *Text) fine(e *run.HostFinished) {

@@ -111,6 +111,28 @@ func TestTextWarnsOnce(t *testing.T) {
 	}
 }
 
+func TestTextFoldsSkipping(t *testing.T) {
+	var events []run.Event
+	task, next := info("many"), &run.TaskInfo{ID: 2, Name: "next"}
+	events = append(events, run.TaskStarted{Task: task, Hosts: 5})
+	for _, h := range []string{"a", "b", "c", "d", "e"} {
+		events = append(events, finished(h, run.StatusSkipped, task, "skipped", true))
+	}
+	events = append(events, finished("f", run.StatusOK, task, "changed", false),
+		run.TaskStarted{Task: next, Hosts: 1}, finished("a", run.StatusSkipped, next, "skipped", true), run.StatsFinished{})
+	for fold, want := range map[int]string{
+		0: "skipping: [a]\nskipping: [b]\nskipping: [c]\nskipping: [d]\nskipping: [e]\nok: [f]\n",
+		2: "skipping: [a]\nskipping: [b]\nok: [f]\nskipping: 3 more\n",
+	} {
+		out, _ := emit(t, Options{FoldSkipped: fold}, newText, events...)
+		_, got, _ := strings.Cut(out, "*\n")
+		got, rest, _ := strings.Cut(got, "\n\nTASK [next]")
+		if got+"\n" != want || strings.Contains(rest, "more") {
+			t.Errorf("folded after %d: got %q, want %q; then %q", fold, got+"\n", want, rest)
+		}
+	}
+}
+
 func TestTextTellsWhatItWaitsFor(t *testing.T) {
 	_, errs := emit(t, Options{}, newText,
 		run.StillWaiting{Task: info("reach"), Hosts: []string{"hv3"}, For: 120*time.Second + 7*time.Millisecond},

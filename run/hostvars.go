@@ -130,6 +130,14 @@ func (h *hostVars) setVar(name string, v any) {
 	h.set.Set(name, v)
 }
 
+// isSet reports whether a set_fact or a registered result has the name.
+func (h *hostVars) isSet(name string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	_, ok := h.set.Get(name)
+	return ok
+}
+
 func (h *hostVars) include(d *value.Dict) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -161,6 +161,9 @@ func (b *batch) register(o *outcome) {
 	}
 	data := registered(o.res.data)
 	for _, h := range b.targets(o) {
+		if o.w.keep && o.res.skipped && h.isSet(name) {
+			continue // a task before it was not skipped
+		}
 		h.setVar(name, data)
 	}
 }

@@ -46,12 +46,16 @@ func newRunner(ctx context.Context, o Options) *runner {
 	if o.Gathering == "" {
 		o.Gathering = "implicit"
 	}
-	return &runner{
+	r := &runner{
 		o: o, events: newQueue(ctx, o.Sink), slots: make(chan struct{}, o.Forks), inv: o.Inventory,
 		hosts: make(map[string]*hostVars), stats: make(map[string]*HostStats), custom: value.NewDict(),
 		lost: make(map[string]bool), unreachable: make(map[string]bool), warned: make(map[string]bool),
 		startAt: o.StartAtTask,
 	}
+	engine := *o.Engine
+	engine.Warn = func(text string) { r.events.emit(Warning{Text: text}) }
+	r.o.Engine = &engine
+	return r
 }
 
 // Play runs the playbooks over their hosts, in order, and stops as Ansible does when every host is lost. It blocks

@@ -25,6 +25,7 @@ type work struct {
 	fatal        bool // any_errors_fatal
 	ignoreErrors bool
 	rescue       bool // rescue_unreachable
+	keep         bool // keep_registered
 	throttle     int
 }
 
@@ -133,6 +134,7 @@ func (w *work) begin(ctx context.Context, b *batch, first *hostState) {
 	w.fatal = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.AnyErrorsFatal }), b.r.o.AnyErrorsFatal)
 	w.ignoreErrors = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.IgnoreErrors }), false)
 	w.rescue = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.RescueUnreachable }), false)
+	w.keep = e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.KeepRegistered }), false)
 	w.throttle = int(e.number(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.Throttle }), 0))
 	check := e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.CheckMode }), b.r.o.Check)
 	b.r.tasks++

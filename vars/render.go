@@ -240,10 +240,23 @@ func (s *Scope) Condition(ctx context.Context, v any, pos diag.Pos) (bool, error
 	if err == nil {
 		var truth bool
 		if truth, err = value.Truth(out); err == nil {
+			s.doubt(out, text, pos)
 			return truth, nil
 		}
 	}
 	return false, conditionError(shown, pos, err)
+}
+
+// doubt warns of a text that counts as true and reads as false: -e x=false gives one.
+func (s *Scope) doubt(out any, text string, pos diag.Pos) {
+	word, ok := value.AsString(out)
+	if !ok || s.engine.Warn == nil {
+		return
+	}
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "false", "no", "off", "n", "f", "0":
+		s.engine.Warn(fmt.Sprintf("%s: the condition %q holds: it is the text %q, and any text but an empty one counts as true; write \"%s | bool\"", pos, text, word, text))
+	}
 }
 
 func conditionError(shown any, pos diag.Pos, err error) error {

@@ -85,6 +85,8 @@ type Engine struct {
 	Legacy bool
 	// Unseal opens a *value.Sealed; nil makes reading one an error.
 	Unseal func(sealed *value.Sealed) (string, error)
+	// Warn takes what is odd and stops nothing; nil drops it.
+	Warn func(text string)
 	// MergeHashes is hash_behaviour=merge: dicts of several levels are merged.
 	MergeHashes bool
 }
