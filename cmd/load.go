@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/hostlerhq/hostler/filters"
@@ -41,9 +40,15 @@ func newEngine(s Streams, ring *vault.Keyring, hosts func(patterns []string) ([]
 func mergeHashes(s Streams) bool { return setting(s, "HASH_BEHAVIOUR") == "merge" }
 
 // textOnly reports jinja2_native=false: expressions give text, as they did before ansible-core 2.19.
-func textOnly(s Streams) bool {
-	native, err := strconv.ParseBool(strings.ToLower(setting(s, "JINJA2_NATIVE")))
-	return err == nil && !native
+func textOnly(s Streams) bool { return turnedOff(s, "JINJA2_NATIVE") }
+
+// turnedOff reports whether a setting is set to a word for no.
+func turnedOff(s Streams, name string) bool {
+	switch strings.ToLower(setting(s, name)) {
+	case "n", "no", "f", "false", "off", "0", "0.0":
+		return true
+	}
+	return false
 }
 
 // hostNames gives the lookup inventory_hostnames its hosts; inv is the inventory once it is loaded. As in Ansible
@@ -153,10 +158,11 @@ func extraVars(ring *vault.Keyring, texts []string) (*value.Dict, error) {
 func extraVar(ring *vault.Keyring, text string) (*value.Dict, error) {
 	trimmed := strings.TrimSpace(text)
 	if path, ok := strings.CutPrefix(trimmed, "@"); ok {
-		return varsFile(ring)(path)
+		return varsFile(ring, path)
 	}
 	if strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") || strings.HasPrefix(trimmed, "---") {
-		return varsText("--extra-vars", []byte(text))
+		d, _, err := document.Variables("--extra-vars", []byte(text))
+		return d, err
 	}
 	pairs, rest, err := modules.SplitKV(text, false)
 	if err != nil {
@@ -172,37 +178,16 @@ func extraVar(ring *vault.Keyring, text string) (*value.Dict, error) {
 	return out, nil
 }
 
-// varsFile reads YAML or JSON files of variables.
-func varsFile(ring *vault.Keyring) func(path string) (*value.Dict, error) {
-	return func(path string) (*value.Dict, error) {
-		path = expandHome(path)
-		text, err := ring.ReadFile(path)
-		if _, known := errors.AsType[*diag.Error](err); known {
-			return nil, err
-		}
-		if err != nil {
-			return nil, fileError("the file of variables", path, err)
-		}
-		return varsText(path, text)
-	}
-}
-
-// varsText reads YAML or JSON that must be a mapping of names.
-func varsText(name string, text []byte) (*value.Dict, error) {
-	docs, _, err := document.Parse(name, text)
-	if err != nil {
+// varsFile reads a YAML or JSON file of variables.
+func varsFile(ring *vault.Keyring, path string) (*value.Dict, error) {
+	path = expandHome(path)
+	text, err := ring.ReadFile(path)
+	if _, known := errors.AsType[*diag.Error](err); known {
 		return nil, err
 	}
-	if len(docs) == 0 || docs[0].Root == nil {
-		return value.NewDict(), nil
-	}
-	v, err := docs[0].Value(docs[0].Root)
 	if err != nil {
-		return nil, err
+		return nil, fileError("the file of variables", path, err)
 	}
-	d, ok := v.(*value.Dict)
-	if !ok {
-		return nil, diag.Errorf(docs[0].Pos(docs[0].Root), "variables must be a mapping of names to values, not a %s", value.TypeName(v))
-	}
-	return d, nil
+	d, _, err := document.Variables(path, text)
+	return d, err
 }

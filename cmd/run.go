@@ -177,7 +177,8 @@ func adHocModule(name string) (*modules.Module, error) {
 // adHocArgs reads -a as Ansible does.
 func adHocArgs(m *modules.Module, text string) (*value.Dict, error) {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") && !strings.HasPrefix(strings.TrimSpace(text), "{{") {
-		return varsText(argsPos.File, []byte(text))
+		d, _, err := document.Variables(argsPos.File, []byte(text))
+		return d, err
 	}
 	free := m.FreeForm()
 	args, rest, err := modules.SplitKV(text, free != "")

@@ -22,6 +22,7 @@ import (
 	"github.com/hostlerhq/hostler/run/actions"
 	"github.com/hostlerhq/hostler/transport"
 	"github.com/hostlerhq/hostler/vars"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -75,7 +76,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 			}
 			return again, err
 		},
-		LoadVars: varsFile(ring), ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
+		HideFacts: turnedOff(s, "INJECT_FACT_VARS"), ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
 		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),
 		TellWaiting: time.Duration(r.waiting) * time.Second,
@@ -203,15 +204,29 @@ func prompter(s Streams) func(ctx context.Context, question string, echo bool) (
 			return secret.New(line), err
 		}
 		defer tty.Close()
-		fmt.Fprint(tty, question)
 		if echo {
+			fmt.Fprint(tty, question)
 			line, err := readLine(tty)
 			return secret.New(line), err
 		}
-		text, err := term.ReadPassword(int(tty.Fd()))
-		fmt.Fprintln(tty)
-		return secret.New(string(text)), err
+		return askHidden(tty, question)
 	}
+}
+
+// askHidden reads an answer without echo. The echo is off before the question is there, for answers that a program types.
+func askHidden(tty *os.File, question string) (secret.Text, error) {
+	fd := int(tty.Fd())
+	if before, err := unix.IoctlGetTermios(fd, unix.TCGETS); err == nil {
+		quiet := *before
+		quiet.Lflag &^= unix.ECHO
+		if unix.IoctlSetTermios(fd, unix.TCSETS, &quiet) == nil {
+			defer func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, before) }()
+		}
+	}
+	fmt.Fprint(tty, question)
+	text, err := term.ReadPassword(fd)
+	fmt.Fprintln(tty)
+	return secret.New(string(text)), err
 }
 
 // readLine reads up to the line end and not a byte more.

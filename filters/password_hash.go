@@ -156,13 +156,13 @@ func passwordHash(c *jinja.Call) (any, error) {
 		return s
 	}
 	salt := text(1)
+	if salt == "" {
+		volatile(c)
+	}
 	if size, ok := c.Args[2].(int); ok && salt == "" {
 		if salt, err = randomText([]rune(saltLetters), size, nil); err != nil {
 			return nil, err
 		}
-	}
-	if salt == "" {
-		volatile(c)
 	}
 	var rounds *int
 	if n, ok := c.Args[3].(int); ok {

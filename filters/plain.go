@@ -13,7 +13,7 @@ func plainFilters() []entry {
 		one("bool", "", toBool),
 		one("ternary", "true_val, false_val, none_val=None", ternary),
 		one("mandatory", "msg=None", mandatory, jinja.TakesUndefined()),
-		one("type_debug", "", typeDebug),
+		one("type_debug", "", typeDebug, jinja.TakesUndefined()),
 		one("log", "base=2.718281828459045", logarithm),
 		one("pow", "y", power),
 		one("root", "base=2", root),
@@ -70,7 +70,12 @@ func mandatory(c *jinja.Call) (any, error) {
 
 // typeDebug names the type as Python does. Ansible's own text type is reported as AnsibleUnicode where it
 // comes from a file; here all text is str.
-func typeDebug(c *jinja.Call) (any, error) { return value.TypeName(c.Value), nil }
+func typeDebug(c *jinja.Call) (any, error) {
+	if _, ok := c.Value.(*jinja.Undefined); ok {
+		return "AnsibleUndefined", nil
+	}
+	return value.TypeName(c.Value), nil
+}
 
 func number(v any) (float64, error) {
 	switch v := v.(type) {

@@ -182,24 +182,10 @@ func (f *varsFiles) read(path string) (*value.Dict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading variables: %w", err)
 	}
-	docs, warnings, err := document.Parse(path, text)
+	vars, warnings, err := document.Variables(path, text)
 	f.warnings.Add(warnings)
 	if err != nil {
 		return nil, err
-	}
-	if len(docs) > 1 {
-		return nil, diag.Errorf(docs[1].Pos(docs[1].Root), "a file of variables is one YAML document, this is a second")
-	}
-	var vars *value.Dict
-	if len(docs) == 1 && docs[0].Root != nil {
-		v, err := docs[0].Value(docs[0].Root)
-		if err != nil {
-			return nil, err
-		}
-		var ok bool
-		if vars, ok = v.(*value.Dict); !ok && v != nil {
-			return nil, diag.Errorf(docs[0].Pos(docs[0].Root), "a file of variables must be a mapping of names to values")
-		}
 	}
 	f.cache[path] = vars
 	return vars, nil

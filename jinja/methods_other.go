@@ -188,6 +188,26 @@ func clampIndex(i, n int) int {
 	return max(0, min(i, n))
 }
 
+// mappingDict reads a Mapping, its values only where they are wanted: reading them renders them.
+func (rt *runtime) mappingDict(v any, values bool) (*value.Dict, error) {
+	m := v.(value.Mapping)
+	keys, err := m.Keys(rt.ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := value.NewDictSize(len(keys))
+	for _, k := range keys {
+		var item any
+		if values {
+			if item, _, err = rt.mapped(m, k); err != nil {
+				return nil, err
+			}
+		}
+		d.Set(k, item)
+	}
+	return d, nil
+}
+
 func (e *Env) addDictMethods() {
 	dict := func(name, params string, fn func(c *Call, d *value.Dict) (any, error)) {
 		e.addMethod("dict", name, params, func(c *Call) (any, error) { return fn(c, c.Value.(*value.Dict)) })
@@ -198,13 +218,8 @@ func (e *Env) addDictMethods() {
 			return &dictView{d, kind}, nil
 		})
 		e.addMethod("mapping", kind, "", func(c *Call) (any, error) {
-			pairs, err := c.pairs(c.Value)
-			d := value.NewDictSize(len(pairs))
-			for _, p := range pairs {
-				t := p.(value.Tuple)
-				d.Set(t[0], t[1])
-			}
 			c.rt.special = true
+			d, err := c.rt.mappingDict(c.Value, kind != "keys")
 			return &dictView{d, kind}, err
 		})
 	}

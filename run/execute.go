@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/hostlerhq/hostler/jinja/value"
@@ -11,6 +12,7 @@ import (
 	"github.com/hostlerhq/hostler/run/actions"
 	"github.com/hostlerhq/hostler/transport"
 	"github.com/hostlerhq/hostler/vars"
+	"github.com/hostlerhq/hostler/vault"
 )
 
 // attempts does the task, again while until does not hold.
@@ -195,7 +197,7 @@ func (j *job) act(ctx context.Context, s *vars.Scope, k *settings) *result {
 		return failure(message(err))
 	}
 	r := &result{
-		data: out.Data, failed: out.Failed, skipped: out.Skipped, changed: out.Changed, verbose: out.Verbose,
+		data: out.Data, failed: out.Failed, skipped: out.Skipped, changed: out.Changed, verbose: out.Verbose, noLog: out.NoLog,
 		facts: out.Facts, set: out.Set, cacheable: out.Cacheable, included: out.Included,
 		addHost: out.Host, addGroup: out.Group, stats: out.Stats,
 	}
@@ -301,7 +303,14 @@ type actionRun struct {
 }
 
 // LoadVars reads a file of variables.
-func (a *actionRun) LoadVars(path string) (*value.Dict, error) { return a.j.b.r.loadVars(path) }
+func (a *actionRun) LoadVars(path string) (d *value.Dict, vaulted bool, err error) {
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		vaulted = vault.IsSealed(raw)
+	}
+	d, err = a.j.b.r.loadVars(path)
+	return d, vaulted, err
+}
 
 // Find looks a file up as modules do.
 func (a *actionRun) Find(kind, name string) (string, error) { return a.j.local(a.s).Find(kind, name) }

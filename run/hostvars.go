@@ -72,7 +72,7 @@ func (h *hostVars) fact(name string, hidden bool) (any, bool) {
 		}
 		return h.facts, true
 	}
-	if hidden || h.facts == nil {
+	if h.facts == nil || hidden && name != "ansible_local" { // that one Ansible never hides
 		return nil, false
 	}
 	if _, ok := h.plain[name]; ok {

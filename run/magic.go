@@ -386,7 +386,7 @@ func (a *allVars) Keys(context.Context) ([]any, error) {
 		return nil, errors.New("no variables")
 	}
 	names := append(a.s.Names(), a.h.names()...)
-	names = append(names, "inventory_hostname", "inventory_hostname_short", "group_names", "groups", "playbook_dir",
+	names = append(names, "inventory_hostname", "inventory_hostname_short", "inventory_dir", "inventory_file", "group_names", "groups", "playbook_dir",
 		"ansible_check_mode", "ansible_version", "omit")
 	slices.Sort(names)
 	names = slices.Compact(names)

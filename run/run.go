@@ -38,8 +38,6 @@ type Options struct {
 	Loader    *playbook.Loader // for include_tasks and include_role
 	Lookup    Lookup           // for with_X; nil makes with_X an error
 	Sink      Sink
-	// LoadVars reads a file of variables (vars_files, include_vars), vaulted ones opened; nil reads it with ReadFile.
-	LoadVars func(path string) (*value.Dict, error)
 	// ReadFile reads a file of the controller, opening vaulted ones; nil is os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 	// RefreshInventory reads the inventory anew for meta: refresh_inventory; nil makes that an error.

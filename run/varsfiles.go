@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/document"
@@ -19,29 +20,12 @@ import (
 
 // loadVars reads a file of variables: one mapping, or nothing.
 func (r *runner) loadVars(path string) (*value.Dict, error) {
-	if r.o.LoadVars != nil {
-		return r.o.LoadVars(path)
-	}
 	text, err := r.readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read variables: %w", err)
 	}
-	docs, _, err := document.Parse(path, text)
-	if err != nil {
-		return nil, err
-	}
-	if len(docs) == 0 || docs[0].Root == nil {
-		return value.NewDict(), nil
-	}
-	v, err := docs[0].Value(docs[0].Root)
-	if err != nil {
-		return nil, err
-	}
-	d, ok := v.(*value.Dict)
-	if !ok && v != nil {
-		return nil, fmt.Errorf("%s must be stored as a dictionary/hash", path)
-	}
-	return d, nil
+	d, _, err := document.Variables(path, text)
+	return d, err
 }
 
 // varsFiles gives the layers of vars_files that can be read without knowing the host. Entries whose names
@@ -100,10 +84,10 @@ func (p *play) varsFile(ctx context.Context, s *vars.Scope, entry any) (vars.Lay
 		}
 		path := p.findVars(name)
 		tried = name
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && isList {
+		d, err := p.loadOnce(path)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		d, err := p.loadOnce(path)
 		if err != nil {
 			return vars.Layer{}, err
 		}
@@ -130,6 +114,11 @@ func (p *play) loadOnce(path string) (*value.Dict, error) {
 }
 
 func (p *play) findVars(name string) string {
+	if below, ok := strings.CutPrefix(name, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, below)
+		}
+	}
 	if filepath.IsAbs(name) {
 		return name
 	}
@@ -219,10 +208,13 @@ func (p *play) ask(ctx context.Context, q playbook.Prompt, unset any) (string, e
 
 // encrypted hashes an answer with the password_hash filter.
 func (p *play) encrypted(ctx context.Context, q playbook.Prompt, answer string) (any, error) {
-	d := value.NewDict("answer", answer, "scheme", q.Encrypt, "salt", nil)
+	d := value.NewDict("answer", answer, "scheme", q.Encrypt, "salt", nil, "size", nil)
 	if q.Salt != "" {
 		d.Set("salt", q.Salt)
 	}
+	if q.SaltSize > 0 {
+		d.Set("size", q.SaltSize)
+	}
 	s := p.scope().With(vars.Layer{Level: vars.Magic, Source: "vars_prompt", Vars: d})
-	return s.Expression(ctx, "answer | password_hash(scheme, salt)", diag.Pos{})
+	return s.Expression(ctx, "answer | password_hash(scheme, salt, size)", diag.Pos{})
 }

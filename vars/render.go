@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -43,6 +44,9 @@ func (s *Scope) render(ctx context.Context, v any, lenient bool) (any, error) {
 		out, err := s.template(ctx, v)
 		if u, ok := undefined(err); ok && lenient {
 			return u, nil
+		}
+		if s.omits {
+			out = withoutOmit(out)
 		}
 		return out, err
 	case *value.Sealed:
@@ -95,6 +99,42 @@ func (s *Scope) dict(ctx context.Context, d *value.Dict, lenient bool) (any, err
 		}
 	}
 	return out, nil
+}
+
+// withoutOmit leaves the entries of dicts out that an expression made of omit. As in Ansible items of lists stay.
+func withoutOmit(v any) any {
+	switch v := v.(type) {
+	case *value.List:
+		for i, item := range v.Items {
+			if d, ok := item.(*value.Dict); ok {
+				if w := withoutOmit(d); w != item {
+					v = &value.List{Items: slices.Clone(v.Items)}
+					v.Items[i] = w
+				}
+			}
+		}
+		return v
+	case *value.Dict:
+		out := value.NewDictSize(v.Len())
+		same := true
+		for k, item := range v.All() {
+			if item == Omit || item == omitText {
+				same = false
+				continue
+			}
+			w := item
+			switch item.(type) {
+			case *value.Dict, *value.List:
+				w = withoutOmit(item)
+				same = same && w == item
+			}
+			out.Set(k, w)
+		}
+		if !same {
+			return out
+		}
+	}
+	return v
 }
 
 // unseal opens a vaulted value. Its errors name the value's place, which is not that of the template that reads it.

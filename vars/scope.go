@@ -24,6 +24,7 @@ type Scope struct {
 	memory map[string]*remembered
 	stack  []frame // what is being rendered, outermost first
 	spare  store
+	omits  bool // omit was read
 	// keepText is set by what was rendered last when its text must not become anything else.
 	keepText bool
 }
@@ -135,6 +136,9 @@ func (s *Scope) Lookup(ctx context.Context, name string) (any, bool, error) {
 	raw, found, err := s.raw(ctx, name)
 	if err != nil || !found {
 		return nil, found, err
+	}
+	if raw == Omit {
+		s.omits = true
 	}
 	if !unrendered(raw) {
 		return raw, true, nil

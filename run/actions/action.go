@@ -64,8 +64,8 @@ type Task struct {
 
 // Run is what an action may ask of the run.
 type Run interface {
-	// LoadVars reads a file of variables, Find finds it as modules.Local does.
-	LoadVars(path string) (*value.Dict, error)
+	// LoadVars reads a file of variables and tells whether it was vaulted, Find finds it as modules.Local does.
+	LoadVars(path string) (d *value.Dict, vaulted bool, err error)
 	Find(kind, name string) (path string, err error)
 	// Prompt asks the user and gives what was typed; ErrNobody when there is nobody.
 	Prompt(ctx context.Context, question string, echo bool) (string, error)
@@ -85,6 +85,7 @@ type Result struct {
 	Data                     *value.Dict
 	Changed, Failed, Skipped bool
 	Verbose                  bool        // the result is always shown
+	NoLog                    bool        // it is never shown
 	Facts                    *value.Dict // to keep as facts
 	Set                      *value.Dict
 	Cacheable                bool // Set are facts as well

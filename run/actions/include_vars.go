@@ -36,7 +36,7 @@ type IncludeVarsArgs struct {
 	IgnoreUnknownExtensions bool `arg:"ignore_unknown_extensions" default:"false"`
 	// The extensions, without their dot, that files of dir may have.
 	Extensions []string `arg:"extensions"`
-	// Whether a dict of an earlier file is replaced or merged.
+	// Whether a dict that the host has already is replaced or merged.
 	HashBehaviour HashBehaviour `arg:"hash_behaviour"`
 	// The file, as free-form text.
 	Raw string `arg:"_raw_params" exclusive:"source"`
@@ -50,66 +50,75 @@ func (HashBehaviour) Choices() []string { return []string{"replace", "merge"} }
 
 var includeVars = define("include_vars", includeVarsSource, runIncludeVars, builtin("include_vars"), modules.FreeForm("_raw_params"))
 
-func runIncludeVars(_ context.Context, t *Task, a IncludeVarsArgs) (Result, error) {
-	var files []string
-	var err error
-	if a.Dir != "" {
-		files, err = varsFolder(t, a)
-	} else {
-		var path string
-		path, err = t.Run.Find("vars", first(a.File, a.Raw))
-		files = []string{path}
-	}
-	if err != nil {
-		r := failed(err.Error())
-		r.Data = value.NewDict("failed", true, "message", err.Error(), "ansible_facts", value.NewDict(), "ansible_included_var_files", value.NewList())
-		return r, nil
-	}
-	all, list := value.NewDict(), value.NewList()
-	for _, path := range files {
-		d, err := t.Run.LoadVars(path)
-		if err != nil {
-			return Result{}, err
-		}
-		list.Append(path)
-		if a.HashBehaviour == "merge" {
-			all = vars.Merge(all, d)
-			continue
-		}
-		for k, v := range d.All() {
-			all.Set(k, v)
-		}
-	}
+func runIncludeVars(ctx context.Context, t *Task, a IncludeVarsArgs) (Result, error) {
+	in := &included{t: t, vars: value.NewDict(), files: value.NewList()}
+	err := in.read(a)
 	if a.Name != "" {
-		all = value.NewDict(a.Name, all)
+		in.vars = value.NewDict(a.Name, in.vars)
 	}
-	return Result{
-		Included: all,
-		Data:     value.NewDict("ansible_facts", written(all), "ansible_included_var_files", list, "changed", false),
-	}, nil
+	if err == nil && a.HashBehaviour == "merge" {
+		err = in.merge(ctx)
+	}
+	data := value.NewDict("ansible_facts", in.vars, "ansible_included_var_files", in.files, "changed", false)
+	if err != nil {
+		data.Set("failed", true)
+		data.Set("message", err.Error())
+		return Result{Failed: true, NoLog: in.vaulted, Data: data}, nil
+	}
+	return Result{Included: in.vars, NoLog: in.vaulted, Data: data}, nil
 }
 
-// written shows variables as they stand in their files: templates by their text.
-func written(v any) any {
-	switch v := v.(type) {
-	case *value.Template:
-		return v.Text
-	case *value.Sealed:
-		return v.Text
-	case *value.Dict:
-		d := value.NewDict()
-		for k, item := range v.All() {
-			d.Set(k, written(item))
-		}
-		return d
-	case *value.List:
-		l := value.NewList()
-		for _, item := range v.Items {
-			l.Append(written(item))
-		}
-		return l
+// included is what was read so far.
+type included struct {
+	t       *Task
+	vars    *value.Dict
+	files   *value.List
+	vaulted bool // a file was: nothing of the result is shown
+}
+
+func (in *included) read(a IncludeVarsArgs) error {
+	if a.Dir != "" {
+		return in.folder(a)
 	}
-	return v
+	path, err := in.t.Run.Find("vars", first(a.File, a.Raw))
+	if err != nil {
+		return err
+	}
+	return in.file(path, in.vars)
+}
+
+// file adds the variables of a file to some.
+func (in *included) file(path string, to *value.Dict) error {
+	d, vaulted, err := in.t.Run.LoadVars(path)
+	in.vaulted = in.vaulted || vaulted
+	if err != nil {
+		return err
+	}
+	in.files.Append(path)
+	to.Update(d)
+	return nil
+}
+
+// merge puts dicts that the host has by the same names under those that were read.
+func (in *included) merge(ctx context.Context) error {
+	for k, v := range in.vars.Copy().All() {
+		name, isText := k.(string)
+		high, isDict := v.(*value.Dict)
+		if !isText || !isDict {
+			continue
+		}
+		_, present, err := in.t.Scope.Layers(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(present) == 0 {
+			continue
+		}
+		if low, ok := present[0].(*value.Dict); ok {
+			in.vars.Set(k, vars.Merge(low, high))
+		}
+	}
+	return nil
 }
 
 func first(values ...string) string {
@@ -121,38 +130,35 @@ func first(values ...string) string {
 	return ""
 }
 
-// varsFolder lists the files below a folder that are to be read.
-func varsFolder(t *Task, a IncludeVarsArgs) ([]string, error) {
-	dir, err := t.Run.Find("vars", a.Dir)
+// folder reads the files below a folder. The variables of a folder that one file breaks are left out.
+func (in *included) folder(a IncludeVarsArgs) error {
+	dir, err := in.t.Run.Find("vars", a.Dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	match, err := regexp.Compile(first(a.FilesMatching, "."))
-	if err != nil {
-		return nil, fmt.Errorf("files_matching: %w", err)
+	w := folderWalk{in: in, a: a, extensions: a.Extensions}
+	if w.match, err = regexp.Compile(a.FilesMatching); err != nil {
+		return fmt.Errorf("files_matching: %w", err)
 	}
-	var ignored []*regexp.Regexp
 	for _, text := range a.IgnoreFiles {
 		re, err := regexp.Compile(text + `$`)
 		if err != nil {
-			return nil, fmt.Errorf("ignore_files: %w", err)
+			return fmt.Errorf("ignore_files: %w", err)
 		}
-		ignored = append(ignored, re)
+		w.ignored = append(w.ignored, re)
 	}
-	w := folderWalk{a: a, match: match, ignored: ignored, extensions: a.Extensions}
 	if len(w.extensions) == 0 {
 		w.extensions = []string{"yaml", "yml", "json"}
 	}
-	err = w.walk(dir, 1)
-	return w.files, err
+	return w.walk(dir, 1)
 }
 
 type folderWalk struct {
+	in         *included
 	a          IncludeVarsArgs
 	match      *regexp.Regexp
 	ignored    []*regexp.Regexp
 	extensions []string
-	files      []string
 }
 
 func (w *folderWalk) walk(dir string, depth int) error {
@@ -161,16 +167,20 @@ func (w *folderWalk) walk(dir string, depth int) error {
 		return fmt.Errorf("read variables: %w", err)
 	}
 	var below []string
+	here := value.NewDict()
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if e.IsDir() {
-			below = append(below, path)
+		if st, err := os.Stat(path); err == nil && st.IsDir() {
+			if e.IsDir() { // links to folders are not followed
+				below = append(below, path)
+			}
 			continue
 		}
-		if err := w.file(path, e.Name()); err != nil {
+		if err := w.file(path, e.Name(), here); err != nil {
 			return err
 		}
 	}
+	w.in.vars.Update(here)
 	if w.a.Depth > 0 && depth >= w.a.Depth {
 		return nil
 	}
@@ -182,8 +192,8 @@ func (w *folderWalk) walk(dir string, depth int) error {
 	return nil
 }
 
-func (w *folderWalk) file(path, name string) error {
-	if w.a.FilesMatching != "" && !w.match.MatchString(name) {
+func (w *folderWalk) file(path, name string, to *value.Dict) error {
+	if !w.match.MatchString(name) {
 		return nil
 	}
 	for _, re := range w.ignored {
@@ -197,6 +207,5 @@ func (w *folderWalk) file(path, name string) error {
 		}
 		return fmt.Errorf("%s does not have a valid extension: %s", path, strings.Join(w.extensions, ", "))
 	}
-	w.files = append(w.files, path)
-	return nil
+	return w.in.file(path, to)
 }
