@@ -83,14 +83,14 @@ func playOutput(t *testing.T, dir string, program, args []string) string {
 	if err != nil && !errors.As(err, &status) {
 		t.Fatal(err)
 	}
-	return comparable(string(out), dir) + "status " + c.ProcessState.String()
+	return placeless(string(out), dir) + "status " + c.ProcessState.String()
 }
 
 func playEnv(dir string) []string {
 	return append(os.Environ(), "ANSIBLE_NOCOLOR=1", "NO_COLOR=1", "HOME="+dir, "LC_ALL=C.UTF-8", "TERM=dumb", "ANSIBLE_LOCALHOST_WARNING=False")
 }
 
-func comparable(out, dir string) string {
+func placeless(out, dir string) string {
 	out = strings.ReplaceAll(out, dir, "DIR")
 	out = regexp.MustCompile(`(?m) \*+$`).ReplaceAllString(out, "")
 	return regexp.MustCompile(`(?m)^(fatal: .*!) => .*$`).ReplaceAllString(out, "$1")
@@ -121,7 +121,7 @@ func TestPromptsAsInAnsible(t *testing.T) {
 		}
 		program = append([]string{"/usr/bin/python3", script, string(answers)}, program...)
 		out := playOutput(t, writeArchive(t, archive), program, append([]string{"ANSIBLE_JINJA2_NATIVE=0"}, args...))
-		return regexp.MustCompile(`\*{5} VALUES ENTERED DO NOT MATCH\nConf: \n|\[WARNING\]: the values entered do not match\n\n`).ReplaceAllString(out, "(another)\n")
+		return regexp.MustCompile(`\*{5} VALUES ENTERED DO NOT MATCH\nConf: \n|Conf: \[WARNING\]: the values entered do not match\n\n`).ReplaceAllString(out, "(another)\n")
 	}
 	theirs := answered("/usr/bin/python3", "/usr/bin/ansible-playbook")
 	ours := answered(hostlerBinary(t), "play")
