@@ -100,22 +100,9 @@ func playbookThere(path string) error {
 
 // load reads every playbook and gives all the mistakes of all of them at once.
 func (o *playOptions) load(ss *session, paths []string) error {
-	var mistakes, warnings diag.List
-	for _, path := range paths {
-		pb, warned, err := ss.loader.Load(path)
-		warnings = append(warnings, warned...)
-		if err != nil {
-			mistakes.Add(err)
-			continue
-		}
-		mistakes = append(mistakes, run.Check(pb)...)
-		ss.opts.Playbooks = append(ss.opts.Playbooks, pb)
-	}
-	if err := mistakes.Err(); err != nil {
-		return append(mistakes, warnings...)
-	}
-	printMistakes(ss.s, warnings)
-	return nil
+	loaded, err := ss.checked(paths, words(o.tags), words(o.skip))
+	ss.opts.Playbooks = loaded
+	return err
 }
 
 // anyHosts refuses a --limit that leaves nothing, as Ansible does.

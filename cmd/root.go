@@ -43,6 +43,7 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 	root.SetFlagErrorFunc(optionError)
 	root.AddCommand(
 		newPlay(s, in),
+		newCheck(s, in),
 		newRun(s, in),
 		newInventory(s),
 		newTemplate(s),

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/hostlerhq/hostler/check"
+	"github.com/hostlerhq/hostler/filters"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/secret"
 	"github.com/hostlerhq/hostler/inventory"
@@ -30,10 +33,12 @@ import (
 type session struct {
 	s      Streams
 	engine *vars.Engine
-	extra  *value.Dict
-	pool   *transport.Pool
-	loader *playbook.Loader
-	opts   run.Options
+	// lookups are those of the engine's templates.
+	lookups *filters.Lookups
+	extra   *value.Dict
+	pool    *transport.Pool
+	loader  *playbook.Loader
+	opts    run.Options
 }
 
 // open reads variables, passwords and the inventory. It contacts nothing. Close the session's pool at the end.
@@ -51,7 +56,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 	}
 	var loaded *inventory.Inventory
 	engine, lookups := newEngine(s, ring, hostNames(&loaded))
-	ss := &session{s: s, engine: engine, extra: extra}
+	ss := &session{s: s, engine: engine, extra: extra, lookups: lookups}
 	loaded, err = inv.load(ctx, s, ring, ss.engine, extra, playbookDir)
 	if err != nil {
 		return nil, err
@@ -148,6 +153,14 @@ func (f *connectFlags) defaults(s Streams) (run.ConnectDefaults, error) {
 	default:
 		return run.ConnectDefaults{}, hintError{usageError{fmt.Errorf("--host-keys cannot be %q", f.hostKeys)}, "it is strict, accept-new or off"}
 	}
+	for _, option := range []struct {
+		name, value string
+		choices     []string
+	}{{"connection", f.connection, check.Connections()}, {"become-method", f.becomeMethod, check.BecomeMethods()}} {
+		if err := oneOf(option.name, option.value, option.choices); err != nil {
+			return run.ConnectDefaults{}, err
+		}
+	}
 	d := run.ConnectDefaults{
 		Connection: f.connection, User: f.user, PrivateKey: f.privateKey, Timeout: f.connectTimeout(),
 		Args: f.args(), HostKeys: f.hostKeys, Become: f.become, BecomeMethod: f.becomeMethod, BecomeUser: f.becomeUser,
@@ -167,6 +180,19 @@ func (f *connectFlags) defaults(s Streams) (run.ConnectDefaults, error) {
 		d.BecomePassword = d.Password
 	}
 	return d, nil
+}
+
+// oneOf refuses an option's value that is none of its few; "" is unset.
+func oneOf(name, v string, choices []string) error {
+	bare := strings.TrimPrefix(strings.TrimPrefix(v, "ansible.builtin."), "ansible.legacy.")
+	if v == "" || slices.Contains(choices, bare) {
+		return nil
+	}
+	err := usageError{fmt.Errorf("--%s cannot be %q", name, v)}
+	if near := diag.Near(v, choices); near != "" {
+		return hintError{err, fmt.Sprintf("did you mean %q?", near)}
+	}
+	return hintError{err, "it is one of " + strings.Join(choices, ", ")}
 }
 
 func orDefault(s, fallback string) string {

@@ -256,7 +256,7 @@ func (ld *load) checkArgs(t *Task) {
 	}
 	if name, ok := bareArgs[t.BaseAction()]; ok {
 		v, _ := t.Args.Values.Get(name)
-		ld.bareArg(v, t.Args.Where([]any{name}, false))
+		ld.bareArg(t, v, name)
 	}
 	m := t.Module
 	if m == nil && ld.Actions != nil && !document.HasTemplate(t.Action) {
@@ -281,13 +281,13 @@ func (ld *load) checkArgs(t *Task) {
 }
 
 // bareArg checks the syntax of an expression or a list of them.
-func (ld *load) bareArg(v any, pos diag.Pos) {
+func (ld *load) bareArg(t *Task, v any, path ...any) {
 	switch v := v.(type) {
 	case string:
-		ld.expression(v, pos)
+		ld.expression(v, t.Args.Where(path, false))
 	case *value.List:
-		for _, item := range v.Items {
-			ld.bareArg(item, pos)
+		for i, item := range v.Items {
+			ld.bareArg(t, item, append(slices.Clone(path), i)...)
 		}
 	}
 }

@@ -359,7 +359,7 @@ func TestLenient(t *testing.T) {
 
 // FuzzLoad holds the loader to answer anything with plays or an error.
 func FuzzLoad(f *testing.F) {
-	for _, pattern := range []string{"testdata/broken/*.txtar", "testdata/samples/*.txtar"} {
+	for _, pattern := range []string{"../testdata/broken/*.txtar", "testdata/samples/*.txtar"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			f.Fatal(err)

@@ -120,6 +120,15 @@ func bareCause(err error) error {
 // Load reads a playbook and all that it takes in statically. Mistakes come all at once as a diag.List;
 // warnings come also when there is no error.
 func (l *Loader) Load(path string) (pb *Playbook, warnings diag.List, err error) {
+	pb, warnings, err = l.LoadAll(path)
+	if err != nil {
+		return nil, warnings, err
+	}
+	return pb, warnings, nil
+}
+
+// LoadAll is Load, but gives also with an error what could be read: what is broken is left out.
+func (l *Loader) LoadAll(path string) (pb *Playbook, warnings diag.List, err error) {
 	ld := l.start(filepath.Dir(path))
 	pb = &Playbook{Path: path}
 	pb.Plays = ld.playbook(path, nil)
@@ -128,10 +137,7 @@ func (l *Loader) Load(path string) (pb *Playbook, warnings diag.List, err error)
 		ld.notified(p)
 	}
 	warnings, err = ld.end()
-	if err != nil {
-		return nil, warnings, err
-	}
-	return pb, warnings, nil
+	return pb, warnings, err
 }
 
 // LoadTasks reads a task file for include_tasks at run time, as if it stood where parent is, as handlers or as tasks. The

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -94,60 +93,6 @@ func report(dir string, list diag.List) string {
 		}
 	}
 	return b.String()
-}
-
-// TestBroken holds each playbook of testdata/broken to the exact mistakes, with places and hints, in its "want".
-// Run with UPDATE=1 it rewrites them.
-func TestBroken(t *testing.T) {
-	names, err := filepath.Glob("testdata/broken/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no broken playbooks: %v", err)
-	}
-	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir := unpack(t, a)
-			l := testLoader()
-			l.CollectionsPath = []string{filepath.Join(dir, "collections")}
-			_, warnings, err := l.Load(filepath.Join(dir, "site.yml"))
-			list, ok := errors.AsType[diag.List](err)
-			if err != nil && !ok {
-				t.Fatalf("error is %T, not a diag.List: %v", err, err)
-			}
-			got := report(dir, append(list, warnings...))
-			compareWant(t, name, a, got)
-		})
-	}
-}
-
-func compareWant(t *testing.T, name string, a *txtar.Archive, got string) {
-	t.Helper()
-	want := -1
-	for i, f := range a.Files {
-		if f.Name == "want" {
-			want = i
-		}
-	}
-	if os.Getenv("UPDATE") != "" {
-		if want < 0 {
-			a.Files = append(a.Files, txtar.File{Name: "want"})
-			want = len(a.Files) - 1
-		}
-		a.Files[want].Data = []byte(got)
-		if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if want < 0 || got == "" {
-		t.Fatalf("nothing wanted, or nothing found wrong: %q", got)
-	}
-	if d := cmp.Diff(string(a.Files[want].Data), got); d != "" {
-		t.Errorf("mistakes differ (-want +got):\n%s", d)
-	}
 }
 
 func TestLoadMissingFile(t *testing.T) {

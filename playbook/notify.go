@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -10,11 +11,38 @@ import (
 // notified reports what a play's tasks notify though no handler answers to it. Names with templates, on either side,
 // and plays that may get handlers from includes while they run are left to the run.
 func (ld *load) notified(p *Play) {
-	names, open := handlerNames(p)
+	tasks, handlers := slices.Collect(p.AllTasks()), slices.Collect(p.AllHandlers())
+	if slices.ContainsFunc(append(tasks, handlers...), includes) {
+		return
+	}
+	ld.missingHandlers(tasks, handlers)
+}
+
+// includes reports whether a task may bring further tasks and handlers into the play.
+func includes(t *Task) bool {
+	return strings.HasPrefix(t.BaseAction(), "include_") && t.BaseAction() != "include_vars"
+}
+
+// Notified is the check of what tasks and handlers notify for a play whose includes are known: Load leaves such plays out.
+func (l *Loader) Notified(p *Play, includedTasks, includedHandlers []Node) (warnings diag.List, err error) {
+	tasks, handlers := slices.Collect(p.AllTasks()), slices.Collect(p.AllHandlers())
+	if !slices.ContainsFunc(append(slices.Clone(tasks), handlers...), includes) {
+		return nil, nil
+	}
+	walk(includedTasks, func(t *Task) bool { tasks = append(tasks, t); return true })
+	walk(includedHandlers, func(t *Task) bool { handlers = append(handlers, t); return true })
+	ld := l.start(playDir(p))
+	ld.missingHandlers(tasks, handlers)
+	return ld.end()
+}
+
+// missingHandlers reports notifications that none of the handlers answers to.
+func (ld *load) missingHandlers(tasks, handlers []*Task) {
+	names, open := handlerNames(handlers)
 	if open {
 		return
 	}
-	check := func(t *Task) bool {
+	for _, t := range slices.Concat(tasks, handlers) {
 		for _, f := range t.Notify {
 			if _, late := f.Value.(*value.Template); late {
 				continue
@@ -30,23 +58,13 @@ func (ld *load) notified(p *Play) {
 				e.hint("handlers stand under handlers: of the play or in handlers/main.yml of a role that it uses")
 			}
 		}
-		return true
-	}
-	for t := range p.AllTasks() {
-		check(t)
-	}
-	for t := range p.AllHandlers() {
-		check(t)
 	}
 }
 
-// handlerNames are the names that a play's handlers answer to; open means that there may be more at run time.
-func handlerNames(p *Play) (names map[string]bool, open bool) {
+// handlerNames are the names that handlers answer to; open means that there may be more at run time.
+func handlerNames(handlers []*Task) (names map[string]bool, open bool) {
 	names = make(map[string]bool)
-	for t := range p.AllHandlers() {
-		if strings.HasPrefix(t.BaseAction(), "include_") {
-			open = true
-		}
+	for _, t := range handlers {
 		for _, l := range t.Listen {
 			open = open || strings.Contains(l, "{{")
 			names[l] = true
@@ -67,9 +85,6 @@ func handlerNames(p *Play) (names map[string]bool, open bool) {
 				names[t.Role.Collection+"."+short+" : "+name] = true
 			}
 		}
-	}
-	for t := range p.AllTasks() {
-		open = open || t.BaseAction() == "include_role"
 	}
 	return names, open
 }

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"slices"
+
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/playbook"
 )
@@ -25,16 +27,21 @@ var unsupported = []struct {
 // Check finds the keywords of a playbook that a run would not honour. Play returns them as
 // its error before any host is contacted.
 func Check(pb *playbook.Playbook) diag.List {
-	c := checker{seen: make(map[diag.Pos]bool)}
+	var found diag.List
 	for _, p := range pb.Plays {
-		for _, list := range [][]playbook.Node{p.PreTasks, p.RoleTasks, p.Tasks, p.PostTasks, p.Handlers} {
-			c.nodes(list)
-		}
+		found = append(found, Unsupported(slices.Concat(p.PreTasks, p.RoleTasks, p.Tasks, p.PostTasks, p.Handlers))...)
 	}
+	return found
+}
+
+// Unsupported finds the keywords in tasks and blocks that a run would not honour.
+func Unsupported(list []playbook.Node) diag.List {
+	c := checker{seen: make(map[diag.Pos]bool)}
+	c.nodes(list)
 	return c.found
 }
 
-// checkNodes is Check for tasks that are included while the play runs.
+// checkNodes is Unsupported for tasks that are included while the play runs.
 func checkNodes(list []playbook.Node) error {
 	c := checker{seen: make(map[diag.Pos]bool)}
 	c.nodes(list)
