@@ -5,7 +5,9 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/inventory"
@@ -33,7 +35,7 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error)
 }
 
-// Playbooks loads playbooks and checks them and the inventory. It gives those that could be loaded; Findings holds errors and
+// Playbooks loads playbooks and checks them and the inventory. It gives those that could be loaded; findings are the errors and
 // warnings of all of them, sorted by file and place.
 func Playbooks(o Options, paths []string) (loaded []*playbook.Playbook, findings diag.List) {
 	c := newChecker(o)
@@ -90,13 +92,14 @@ func newChecker(o Options) *checker {
 
 // kept gives the findings that are not to be skipped. What the loader found firmly stays.
 func (c *checker) kept() diag.List {
-	if c.writes {
-		for _, e := range c.absent {
-			e.Severity = diag.Warning
-		}
-	}
 	var out diag.List
 	for _, e := range c.found {
+		if c.writes && slices.Contains(c.absent, e) {
+			if e.Hint == "" {
+				continue // a task before it may well make the file
+			}
+			e.Severity = diag.Warning
+		}
 		if e.Severity == diag.Warning && c.skip.skips(e) || e.Severity == diag.Fatal && c.own(e) && c.skip.skips(e) {
 			continue
 		}
@@ -111,29 +114,30 @@ func (c *checker) own(e *diag.Error) bool {
 	case ruleLookup, ruleInclude, ruleInventory, ruleUnsupported, ruleTemplateFile:
 		return true
 	}
-	for _, a := range c.absent {
-		if a == e {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.absent, e)
 }
 
 // ruleTemplateFile is the template rule, whose findings in files that playbooks name are not the loader's.
 const ruleTemplateFile = playbook.RuleTemplate
 
 // fail notes what goes wrong when it is reached: an error, or a warning for what a condition may keep from running.
-func (c *checker) fail(guard bool, rule string, pos diag.Pos, format string, args ...any) *diag.Error {
+func (c *checker) fail(guard bool, rule string, pos diag.Pos, format string, args ...any) noted {
 	e := diag.Errorf(pos, format, args...).WithRule(rule)
 	if guard || c.Loader.Lenient {
 		e.Severity = diag.Warning
 	}
 	c.found = append(c.found, e)
-	return e
+	return noted{e}
 }
 
+// noted is a finding that may still get its hint.
+type noted struct{ err *diag.Error }
+
+// hint says what to do about it.
+func (n noted) hint(format string, args ...any) { n.err.Hint = fmt.Sprintf(format, args...) }
+
 // warn notes what is only worth a warning.
-func (c *checker) warn(rule string, pos diag.Pos, format string, args ...any) *diag.Error {
+func (c *checker) warn(rule string, pos diag.Pos, format string, args ...any) noted {
 	return c.fail(true, rule, pos, format, args...)
 }
 

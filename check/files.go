@@ -75,8 +75,8 @@ func (w *walker) missing(t *playbook.Task, arg, name string, tried []string, gua
 		shown[i] = relative(path)
 	}
 	e := w.fail(guard, playbook.RuleFile, t.Args.Where([]any{arg}, false), "%s: file %q not found, looked for %s", t.BaseAction(), name, strings.Join(shown, ", "))
-	e.Hint = nearFile(name, tried)
-	w.absent = append(w.absent, e)
+	e.err.Hint = nearFile(name, tried)
+	w.absent = append(w.absent, e.err)
 }
 
 // nearFile hints at a file beside one of the places tried that may be meant.
@@ -128,7 +128,7 @@ func (w *walker) template(t *playbook.Task, path string, o jinja.Options, guard 
 		w.fail(guard, playbook.RuleTemplate, diag.Pos{File: path, Line: 1}, "%w", err)
 		return
 	}
-	o.KeepTrailingNewline = false // as in a run
+	o.KeepTrailingNewline = false                                          // as in a run
 	lines := strings.Count(string(text), "\n") - strings.Count(rest, "\n") // those of the header
 	compiled, err := w.Env.TemplateWith(path, rest, o)
 	if err != nil {
@@ -149,8 +149,8 @@ func (w *walker) template(t *playbook.Task, path string, o jinja.Options, guard 
 			if found, tried = playbook.FindFile(t.SearchPath(w.dir), "templates", part.Name); found == "" {
 				if !part.Guarded {
 					e := w.fail(guard, playbook.RuleFile, part.Pos, "template %q not found", part.Name)
-					e.Hint = nearFile(part.Name, tried)
-					w.absent = append(w.absent, e)
+					e.err.Hint = nearFile(part.Name, tried)
+					w.absent = append(w.absent, e.err)
 				}
 				continue
 			}
@@ -169,5 +169,5 @@ func (w *walker) badTemplate(path string, lines int, err error, guard bool) {
 	pos := j.Pos
 	pos.Line += lines
 	e := w.fail(guard, playbook.RuleTemplate, pos, "template: %w", j.Err)
-	e.Hint = j.Hint
+	e.err.Hint = j.Hint
 }

@@ -45,11 +45,11 @@ func (c *checker) inventory() {
 func (c *checker) reached(file, name string, v any, texts map[string]string) {
 	pos := c.wherein(file, name, v, texts)
 	if now, old := renamedVars()[name]; old {
-		c.warn(playbook.RuleDeprecated, pos, "the variable %s is an old name", name).WithHint("write %s", now)
+		c.warn(playbook.RuleDeprecated, pos, "the variable %s is an old name", name).hint("write %s", now)
 	}
 	if !slices.Contains(connection(), name) {
 		if near := slip(name, connection()); near != "" && !slices.Contains(facts(), name) && !slices.Contains(magic(), name) {
-			c.warn(ruleInventory, pos, "there is no connection variable %s", name).WithHint("did you mean %q?", near)
+			c.warn(ruleInventory, pos, "there is no connection variable %s", name).hint("did you mean %q?", near)
 		}
 		return
 	}

@@ -113,7 +113,7 @@ func (c *checker) uses(u jinja.Uses, guard bool) {
 		if c.HasLookup != nil && !c.HasLookup(l.Name) {
 			e := c.fail(guard || l.Guarded, ruleLookup, l.Pos, "there is no lookup %q", l.Name)
 			if near := diag.Near(l.Name, lookups()); near != "" {
-				e.Hint = "did you mean \"" + near + "\"?"
+				e.hint("did you mean %q?", near)
 			}
 		}
 	}
@@ -322,9 +322,8 @@ func (c *checker) varsFile(path string) {
 	path = relative(path)
 	docs, warnings, err := document.Parse(path, text)
 	for _, e := range append(warnings, asList(err)...) {
-		e.WithRule(playbook.RuleYAML)
 		e.Severity = diag.Warning // the file may never be read
-		c.found = append(c.found, e)
+		c.found = append(c.found, e.WithRule(playbook.RuleYAML))
 	}
 	if err != nil {
 		c.names.open = true
@@ -415,9 +414,9 @@ func (c *checker) undefined() {
 		}
 		e := c.warn(ruleUndefined, u.pos, "the variable %q is defined nowhere", u.name)
 		if near != "" {
-			e.Hint = "did you mean \"" + near + "\"?"
+			e.hint("did you mean %q?", near)
 		} else {
-			e.Hint = "define it, or say {{ " + u.name + " | default(…) }} where it may be missing"
+			e.hint("define it, or say {{ %s | default(…) }} where it may be missing", u.name)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (w *walker) state(t *playbook.Task) {
 	for _, before := range w.states[key] {
 		if undoes(before.state, text) && before.when == now.when && slices.Equal(before.tags, now.tags) && before.pos != now.pos {
 			w.warn(ruleConflict, t.Args.Where([]any{"state"}, false), "%s %s: the state %s undoes %s of %s", t.BaseAction(), name, text, before.state, before.pos).
-				WithHint("a run changes it each time; give the tasks different conditions or tags, or remove one")
+				hint("a run changes it each time; give the tasks different conditions or tags, or remove one")
 			break
 		}
 	}

@@ -26,7 +26,7 @@ func (c *checker) tags() {
 			}
 			e := c.warn(ruleTag, diag.Pos{}, "%s: no task has the tag %q", option.name, tag)
 			if near := diag.Near(tag, known); near != "" {
-				e.Hint = "did you mean \"" + near + "\"?"
+				e.hint("did you mean %q?", near)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -43,7 +44,7 @@ func (w *walker) scalars(t *playbook.Task, n *yaml.Node, args []modules.ArgDoc) 
 		case arg.Type == "mode" || strings.HasSuffix(e.Name, "mode") && arg.Type == "str" || arg.Type == "any" && e.Name == "mode":
 			if decimalMode.MatchString(e.Val.Value) {
 				w.warn(ruleMode, doc.Pos(e.Val), "%s: %s is a decimal number and stands for the permissions %s", e.Name, e.Val.Value, octal(e.Val.Value)).
-					WithHint("write \"0%s\"", strings.TrimPrefix(e.Val.Value, "0"))
+					hint("write \"0%s\"", strings.TrimPrefix(e.Val.Value, "0"))
 			}
 		case len(arg.Choices) == 0 && (arg.Type == "str" || arg.Name == "content"):
 			w.altered(doc.Pos(e.Val), e.Name, e.Val.Value)
@@ -53,13 +54,8 @@ func (w *walker) scalars(t *playbook.Task, n *yaml.Node, args []modules.ArgDoc) 
 
 func docOf(name string, args []modules.ArgDoc) *modules.ArgDoc {
 	for i, a := range args {
-		if a.Name == name {
+		if a.Name == name || slices.Contains(a.Aliases, name) {
 			return &args[i]
-		}
-		for _, alias := range a.Aliases {
-			if alias == name {
-				return &args[i]
-			}
 		}
 	}
 	return nil
@@ -87,7 +83,7 @@ func (w *walker) altered(pos diag.Pos, name, text string) {
 	if strings.EqualFold(becomes, text) { // true is meant as such
 		return
 	}
-	w.warn(ruleScalar, pos, "%s: YAML reads %s as %s", name, text, becomes).WithHint("quote it: \"%s\"", text)
+	w.warn(ruleScalar, pos, "%s: YAML reads %s as %s", name, text, becomes).hint("quote it: \"%s\"", text)
 }
 
 // lostText warns of free text that an action with key=value arguments has no use for.
@@ -101,7 +97,7 @@ func (w *walker) lostText(t *playbook.Task) {
 	text, isText := v.(string)
 	if given && isText && text != "" && t.Args.Values.Len() > 1 {
 		w.warn(ruleLostText, t.Args.Text, "%s: %q behind the key=value arguments is lost", t.BaseAction(), text).
-			WithHint("quote values with blanks, or write the arguments as a dict below %s:", t.BaseAction())
+			hint("quote values with blanks, or write the arguments as a dict below %s:", t.BaseAction())
 	}
 }
 
@@ -119,7 +115,7 @@ func (w *walker) colons(t *playbook.Task) {
 		for k, v := range d.All() {
 			if v == nil {
 				w.warn(ruleColon, t.Loop.Pos, "the item %q ends with a colon, which makes it a dict", fmt.Sprint(k, ":")).
-					WithHint("quote it if the colon is part of the text, else remove the colon")
+					hint("quote it if the colon is part of the text, else remove the colon")
 			}
 		}
 	}
@@ -134,7 +130,7 @@ func (w *walker) bareLoop(t *playbook.Task) {
 	}
 	if name, ok := t.Loop.Value.(string); ok && bareName.MatchString(name) {
 		w.warn(playbook.RuleDeprecated, t.Loop.Pos, "with_%s: %s is the text %q, not the variable", t.LoopWith, name, name).
-			WithHint("write \"{{ %s }}\"", name)
+			hint("write \"{{ %s }}\"", name)
 	}
 }
 
@@ -149,7 +145,7 @@ func (c *checker) renamed(k *playbook.Keywords) {
 	for key := range k.Vars.All() {
 		name, _ := key.(string)
 		if now, old := renamedVars()[name]; old {
-			c.warn(playbook.RuleDeprecated, k.Name.Pos, "the variable %s is an old name", name).WithHint("write %s", now)
+			c.warn(playbook.RuleDeprecated, k.Name.Pos, "the variable %s is an old name", name).hint("write %s", now)
 		}
 	}
 }

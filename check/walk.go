@@ -187,8 +187,8 @@ func (w *walker) includeTasks(t *playbook.Task, guard bool) {
 	path, err := w.Loader.FindTasks(name, t)
 	if err != nil {
 		e := w.fail(guard, playbook.RuleFile, t.Args.Where([]any{"file"}, false), "%w", bare(err))
-		e.Hint = hintOf(err)
-		w.absent = append(w.absent, e)
+		e.err.Hint = hintOf(err)
+		w.absent = append(w.absent, e.err)
 		w.open = true
 		return
 	}
@@ -227,7 +227,7 @@ func (w *walker) endless(t *playbook.Task, path string, guard bool) bool {
 		return false
 	}
 	w.fail(false, ruleInclude, t.ActionPos, "the include never ends: %s includes itself", path).
-		WithHint("give it a when: that becomes false")
+		hint("give it a when: that becomes false")
 	return true
 }
 

@@ -265,8 +265,7 @@ func (ld *load) note(e *diag.Error) found {
 			return found{old}
 		}
 	}
-	e.WithRule(RulePlaybook)
-	ld.list = append(ld.list, e)
+	ld.list = append(ld.list, e.WithRule(RulePlaybook))
 	return found{e}
 }
 
