@@ -139,7 +139,7 @@ dependencies: [inner]
 block 
   app : app task [t] when[cond] notify base handler
 block 
-  inner : inner task [] when[]
+  my.coll.inner : inner task [] when[]
 block 
 block 
   base : base task [dep] when[depcond]
