@@ -28,35 +28,42 @@ func TestFiltersAreAnsibles(t *testing.T) {
 	for _, legacy := range []bool{false, true} {
 		expressions := filterExpressions(t, legacy)
 		t.Run(fmt.Sprintf("legacy=%t", legacy), func(t *testing.T) {
-			theirDir, ourDir := filterFiles(t), filterFiles(t)
-			theirs := templarAnswers(t, theirDir, expressions, legacy)
-			engine := filterEngine(legacy)
+			answers := askBoth(t, expressions, legacy)
 			if *record && !legacy {
-				recordAnswers(t, expressions, theirs)
-			}
-			for i, x := range expressions {
-				text := "{{ [ " + x + " ] }}"
-				if legacy {
-					text = "{{ " + x + " }}"
-				}
-				scope := engine.Scope(vars.Layer{Level: vars.Extra, Vars: filterVars(t, ourDir)})
-				v, err := scope.Render(t.Context(), &value.Template{Text: text})
-				want, got := theirs[i], answer{}
-				if err != nil {
-					got.E = err.Error()
-				} else if list, ok := v.(*value.List); ok && !legacy {
-					got.V = typed(t, list.Items[0])
-				} else {
-					got.V = typed(t, v)
-				}
-				want.V = strings.ReplaceAll(want.V, theirDir, "DIR")
-				got.V = strings.ReplaceAll(got.V, ourDir, "DIR")
-				if got.V != want.V || (got.E == "") != (want.E == "") {
-					t.Errorf("%s\n  got %s %s\n want %s %s", x, got.V, got.E, want.V, want.E)
-				}
+				recordAnswers(t, expressions, answers)
 			}
 		})
 	}
+}
+
+// askBoth compares the answers of both and gives those of ansible-core.
+func askBoth(t *testing.T, expressions []string, legacy bool) []answer {
+	t.Helper()
+	theirDir, ourDir := filterFiles(t), filterFiles(t)
+	theirs := templarAnswers(t, theirDir, expressions, legacy)
+	engine := filterEngine(legacy)
+	for i, x := range expressions {
+		text := "{{ [ " + x + " ] }}"
+		if legacy {
+			text = "{{ " + x + " }}"
+		}
+		scope := engine.Scope(vars.Layer{Level: vars.Extra, Vars: filterVars(t, ourDir)})
+		v, err := scope.Render(t.Context(), &value.Template{Text: text})
+		want, got := theirs[i], answer{}
+		if err != nil {
+			got.E = err.Error()
+		} else if list, ok := v.(*value.List); ok && !legacy {
+			got.V = typed(t, list.Items[0])
+		} else {
+			got.V = typed(t, v)
+		}
+		want.V = strings.ReplaceAll(want.V, theirDir, "DIR")
+		got.V = strings.ReplaceAll(got.V, ourDir, "DIR")
+		if got.V != want.V || (got.E == "") != (want.E == "") {
+			t.Errorf("%s\n  got %s %s\n want %s %s", x, got.V, got.E, want.V, want.E)
+		}
+	}
+	return theirs
 }
 
 // recordAnswers writes the answers that are the same on any machine.

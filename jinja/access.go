@@ -460,7 +460,7 @@ func (rt *runtime) slice(v any, bounds [3]any) (r any, found bool, err error) {
 	case value.Tuple, *groupTuple:
 		return value.Tuple(pick()), true, nil
 	case rangeValue:
-		return rangeValue{x.start + start*x.step, x.start + (start+count*step)*x.step, x.step * step}, true, nil
+		return rangeValue{start: x.start + start*x.step, stop: x.start + (start+count*step)*x.step, step: x.step * step}, true, nil
 	case value.Bytes:
 		return value.Bytes(sliceText(string(x), start, step, count)), true, nil
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hostlerhq/hostler/internal/randexpr"
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
 )
@@ -31,12 +32,12 @@ type question struct {
 // answerOf is Python's; Err is "timeout" where it took longer than its deadline.
 type answerOf struct{ Want, Err string }
 
-// questions are every pattern, so many times, and random expressions and templates.
+// questions are every pattern, so many times as a value and as text, and random expressions and templates.
 func questions(g *generator, rounds, count int) []question {
 	var list []question
 	for range rounds {
-		for _, p := range g.patterns {
-			list = append(list, question{"n", g.fill(p, 1)})
+		for _, p := range g.all() {
+			list = append(list, question{"n", g.Fill(p, 1)}, question{"r", "{{ " + g.Fill(p, 1) + " }}"})
 		}
 	}
 	for i := range count {
@@ -50,6 +51,28 @@ func questions(g *generator, rounds, count int) []question {
 		}
 	}
 	return list
+}
+
+// checkCovered looks whether native values and text are both asked every name of testdata/surface.txt at least 20 times.
+func checkCovered(t *testing.T, list []question) {
+	t.Helper()
+	surface, err := os.ReadFile("testdata/surface.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	native, text := randexpr.Counter{}, randexpr.Counter{}
+	for _, q := range list {
+		if q.Kind == "n" || q.Kind == "l" {
+			native.Add(q.Tpl)
+		} else {
+			text.Add(q.Tpl)
+		}
+	}
+	for mode, c := range map[string]randexpr.Counter{"native values": native, "text": text} {
+		for name, n := range c.Rare(string(surface), 20) {
+			t.Errorf("%s: %s is asked only %d times", mode, name, n)
+		}
+	}
 }
 
 // trickyQuestions reads testdata/tricky.txt. An expression of several, a, b, is asked one by one too.
@@ -90,7 +113,11 @@ func TestAgainstPython(t *testing.T) {
 	}
 	t.Logf("JINJA_SEED=%d", seed)
 	g := newGenerator(rand.New(rand.NewPCG(uint64(seed), 1)))
-	list := append(trickyQuestions(t), questions(g, number("JINJA_ROUNDS", 20), number("JINJA_COUNT", 4000))...)
+	rounds := number("JINJA_ROUNDS", 20)
+	list := append(trickyQuestions(t), questions(g, rounds, number("JINJA_COUNT", 4000))...)
+	if rounds >= 20 {
+		checkCovered(t, list)
+	}
 	scope := caseVars(t)
 	envs := map[string]*jinja.Env{
 		"r": jinja.New(jinja.Options{KeepTrailingNewline: true}),

@@ -5,17 +5,10 @@ package jinja_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"strings"
-)
 
-// generator makes random expressions of a type from patterns: S is an expression that gives text, I an
-// integer, N a number, B a boolean, L a list, D a dict, U a list of the users, A anything.
-type generator struct {
-	r        *rand.Rand
-	patterns []string
-	byType   map[string][]string
-}
+	"github.com/hostlerhq/hostler/internal/randexpr"
+)
 
 // textPatterns and the like are every operator, method, filter and test at least once.
 const textPatterns = `
@@ -111,6 +104,10 @@ S.encode() | string
 S.encode().hex()
 missing | d(S)
 S.rjust(I)
+"{a} {b!r}".format_map({"a": S, "b": A})
+S.translate({97: "x", 98: none, 108: 76})
+S.join([S, S, S])
+"{}|{}".format(S, I)
 S.center(7)
 S.encode("utf-8").decode()
 S.partition("a")[2]
@@ -252,6 +249,22 @@ S is upper
 A is in L
 A is sameas none
 S is escaped
+(S | e) is escaped
+A is undefined
+[I, I] | select("==", I) | length == 1
+[I, I] | select("!=", I) | length == 1
+[I, I] | select("<", I) | length == 1
+[I, I] | select(">", I) | length == 1
+[I, I] | select("<=", I) | length == 1
+[I, I] | select(">=", I) | length == 1
+I is lt(I)
+A is sameas(A)
+A is false or A is true
+A is not mapping
+A is not in L
+"nosuch" is test
+A is sequence and A is iterable
+D is mapping
 "upper" is filter
 S is test
 S.startswith("a")
@@ -374,6 +387,7 @@ const dictPatterns = `
 dict(a=A, b=A)
 dict([["x", A], ["y", A]])
 dict(D, c=A)
+{}.fromkeys([S, S], A)
 D.copy()
 D if B else D
 D | default(D)
@@ -406,6 +420,7 @@ D.pop("q", A)
 D.setdefault("q", A)
 D.popitem()
 L.append(A)
+D.__setitem__(S, A)
 D.update({"x": A})
 users[I].name
 L | min
@@ -438,124 +453,87 @@ A | first
 (A | default(A, true))
 `
 
+// generator makes random expressions and templates. Its types: S is text, I an integer, N a number, B a boolean, L a list, D a dict,
+// U a list of the users, A anything.
+type generator struct{ *randexpr.Generator }
+
 func newGenerator(r *rand.Rand) *generator {
-	g := &generator{r: r, byType: map[string][]string{}}
-	for typ, text := range map[string]string{"S": textPatterns, "I": numberPatterns, "B": boolPatterns, "L": listPatterns, "D": dictPatterns, "A": anyPatterns} {
-		for line := range strings.Lines(text) {
-			if line = strings.TrimSuffix(line, "\n"); line != "" {
-				g.byType[typ] = append(g.byType[typ], line)
-				g.patterns = append(g.patterns, line)
-			}
-		}
-	}
-	return g
+	return &generator{randexpr.New(r, randexpr.Grammar{
+		Patterns: map[string]string{"S": textPatterns, "I": numberPatterns, "B": boolPatterns, "L": listPatterns, "D": dictPatterns, "A": anyPatterns},
+		Same:     map[string]string{"N": "I"},
+		Leaves: map[string][]string{
+			"S": {`name`, `host`, `empty`, `text`, `html`, `uni`, `kv`, `path`, `"alpha"`, `'a b  c'`, `" x\ty "`, `"42"`, `"3.7"`, `"ÄöÜß"`, `"it's"`, `"a\"b'c"`, `"Hello World"`, `"-12"`, `"1e3"`, `names[0]`, `""`, `"x" "y"`, `"日本語"`, `"\u00e9\n"`},
+			"I": {"0", "1", "2", "3", "-1", "-2", "7", "10", "n", "list[0]", "255", "1_000", "-7", "0x1f"},
+			"N": {"1.5", "2.5", "f", "-0.5", "3", "0.1", "1e10", "100.0", "n", "2.675", "1e-5", "0.0", "1e16", "-7.25", "123456.789"},
+			"B": {"true", "false", "yes", "no"},
+			"L": {"list", "names", "[]", "[1, 'a', none]", "['x', 'Y', 'z']", "[1, 2.0, true]", "users", "[[1, 2], [3]]", "(1, 2)", "[3, 1, 2]", "['b', 'A', 'c']"},
+			"D": {"d", "d2", "{}", "{'b': 1, 'a': 2}", "vm", "res", "{'B': 2, 'a': 'x', 'C': none}"},
+			"U": {"users"},
+		},
+	})}
 }
 
-func (g *generator) pick(list ...string) string { return list[g.r.IntN(len(list))] }
+// all are the patterns of every type.
+func (g *generator) all() []string { return g.Patterns("S", "I", "B", "L", "D", "A") }
 
-func (g *generator) leaf(typ string) string {
-	switch typ {
-	case "S":
-		return g.pick(`name`, `host`, `empty`, `text`, `html`, `uni`, `kv`, `path`, `"alpha"`, `'a b  c'`, `" x\ty "`, `"42"`, `"3.7"`, `"ÄöÜß"`, `"it's"`, `"a\"b'c"`, `"Hello World"`, `"-12"`, `"1e3"`, `names[0]`, `""`, `"x" "y"`, `"日本語"`, `"\u00e9\n"`)
-	case "I":
-		return g.pick("0", "1", "2", "3", "-1", "-2", "7", "10", "n", "list[0]", "255", "1_000", "-7", "0x1f")
-	case "N":
-		return g.pick("1.5", "2.5", "f", "-0.5", "3", "0.1", "1e10", "100.0", "n", "2.675", "1e-5", "0.0", "1e16", "-7.25", "123456.789")
-	case "B":
-		return g.pick("true", "false", "yes", "no")
-	case "L":
-		return g.pick("list", "names", "[]", "[1, 'a', none]", "['x', 'Y', 'z']", "[1, 2.0, true]", "users", "[[1, 2], [3]]", "(1, 2)", "[3, 1, 2]", "['b', 'A', 'c']")
-	case "D":
-		return g.pick("d", "d2", "{}", "{'b': 1, 'a': 2}", "vm", "res", "{'B': 2, 'a': 'x', 'C': none}")
-	}
-	return g.leaf(g.pick("S", "I", "N", "B", "L", "D"))
-}
-
+// expr is Expr, where any stands for any type.
 func (g *generator) expr(typ string, depth int) string {
 	if typ == "any" {
-		typ = g.pick("S", "I", "B", "L", "D", "A", "A")
+		typ = g.Pick("S", "I", "B", "L", "D", "A", "A")
 	}
-	if typ == "U" {
-		return "users"
-	}
-	if depth <= 0 || g.r.IntN(4) == 0 {
-		return g.leaf(typ)
-	}
-	from := typ
-	if typ == "N" {
-		from = "I"
-	}
-	list := g.byType[from]
-	return "(" + g.fill(list[g.r.IntN(len(list))], depth-1) + ")"
-}
-
-var slot = regexp.MustCompile(`\b[SINBLDUA]\b`)
-
-// fill puts expressions into a pattern; what stands in quotes stays.
-func (g *generator) fill(pattern string, depth int) string {
-	parts := strings.Split(pattern, `"`)
-	for i := 0; i < len(parts); i += 2 {
-		parts[i] = slot.ReplaceAllStringFunc(parts[i], func(s string) string {
-			x := g.expr(s, depth)
-			if strings.HasPrefix(x, "-") || (x[0] >= '0' && x[0] <= '9') {
-				x = "(" + x + ")"
-			}
-			return x
-		})
-	}
-	return strings.Join(parts, `"`)
+	return g.Expr(typ, depth)
 }
 
 // template makes a template with statements nested depth deep.
 func (g *generator) template(depth int) string {
 	var b strings.Builder
-	for range 1 + g.r.IntN(3) {
+	for range 1 + g.IntN(3) {
 		b.WriteString(g.statement(depth))
 	}
 	return b.String()
 }
 
-func (g *generator) dash() string { return g.pick("", "", "", "-", "+") }
+func (g *generator) dash() string { return g.Pick("", "", "", "-", "+") }
 
 func (g *generator) tag(s string) string {
-	end := g.pick("", "", "", "-", "+")
+	end := g.Pick("", "", "", "-", "+")
 	return "{%" + g.dash() + " " + s + " " + end + "%}"
 }
 
 func (g *generator) statement(depth int) string {
-	text := func() string { return g.pick("", " ", "\n", "a\n", "  b", "\n  ", "x y\n", "ä\n\n") }
+	text := func() string { return g.Pick("", " ", "\n", "a\n", "  b", "\n  ", "x y\n", "ä\n\n") }
 	if depth <= 0 {
 		return text() + "{{ " + g.expr("any", 1) + " }}" + text()
 	}
 	body := func() string { return text() + g.template(depth-1) + text() }
-	switch g.r.IntN(16) {
+	switch g.IntN(16) {
 	case 0, 1:
 		return g.tag("if "+g.expr("B", 1)) + body() + g.tag("elif "+g.expr("A", 1)) + body() + g.tag("else") + body() + g.tag("endif")
 	case 2, 3:
-		loop := g.pick("index", "index0", "first", "last", "length", "revindex", "revindex0", "depth", "depth0", "cycle(1, 2)", "changed(x)", "previtem|default('-')", "nextitem|default('-')")
-		return g.tag("for x in "+g.expr("L", 1)+g.pick("", "", " if "+g.pick("x", "loop is undefined", "x is string"))) + "{{ x }}{{ loop." + loop + " }}" + body() + g.tag("else") + body() + g.tag("endfor")
+		loop := g.Pick("index", "index0", "first", "last", "length", "revindex", "revindex0", "depth", "depth0", "cycle(1, 2)", "changed(x)", "previtem|default('-')", "nextitem|default('-')")
+		return g.tag("for x in "+g.expr("L", 1)+g.Pick("", "", " if "+g.Pick("x", "loop is undefined", "x is string"))) + "{{ x }}{{ loop." + loop + " }}" + body() + g.tag("else") + body() + g.tag("endfor")
 	case 4:
 		return g.tag("for k, v in "+g.expr("D", 0)+".items()") + "{{ k }}={{ v }}" + body() + g.tag("endfor")
 	case 5:
 		return g.tag("set x = "+g.expr("any", 2)) + "{{ x }}" + body()
 	case 6:
-		return g.tag("set x"+g.pick("", " | upper", " | trim | length")) + body() + g.tag("endset") + "[{{ x }}]"
+		return g.tag("set x"+g.Pick("", " | upper", " | trim | length")) + body() + g.tag("endset") + "[{{ x }}]"
 	case 7:
-		return g.tag("macro m(a, b="+g.expr("any", 0)+")") + "{{ a }}/{{ b }}{{ varargs }}{{ kwargs }}" + body() + g.tag("endmacro") + "{{ m(" + g.expr("any", 1) + g.pick("", ", 2", ", b=3", ", 1, 2, 3", ", c=4") + ") }}"
+		return g.tag("macro m(a, b="+g.expr("any", 0)+")") + "{{ a }}/{{ b }}{{ varargs }}{{ kwargs }}" + body() + g.tag("endmacro") + "{{ m(" + g.expr("any", 1) + g.Pick("", ", 2", ", b=3", ", 1, 2, 3", ", c=4") + ") }}"
 	case 8:
 		return g.tag("with x = "+g.expr("any", 1)+", y = "+g.expr("any", 0)) + "{{ x }}{{ y }}" + body() + g.tag("endwith") + "{{ x | default('gone') }}"
 	case 9:
-		return g.tag("filter "+g.pick("upper", "replace('a', 'b')", "indent(2)", "trim", "title")) + body() + g.tag("endfilter")
+		return g.tag("filter "+g.Pick("upper", "replace('a', 'b')", "indent(2)", "trim", "title")) + body() + g.tag("endfilter")
 	case 10:
 		return g.tag("raw") + "{{ x }}{% y %}" + text() + g.tag("endraw")
 	case 11:
-		return g.tag("set ns = namespace(t=0)") + g.tag("for i in range(3)") + g.tag("set ns.t = ns.t + i") + g.pick("", g.tag("if i == 1")+g.tag(g.pick("break", "continue"))+g.tag("endif")) + body() + g.tag("endfor") + "{{ ns.t }}"
+		return g.tag("set ns = namespace(t=0)") + g.tag("for i in range(3)") + g.tag("set ns.t = ns.t + i") + g.Pick("", g.tag("if i == 1")+g.tag(g.Pick("break", "continue"))+g.tag("endif")) + body() + g.tag("endfor") + "{{ ns.t }}"
 	case 12:
 		return g.tag("macro c()") + "<{{ caller(1) }}>" + g.tag("endmacro") + g.tag("call(z) c()") + "{{ z }}" + body() + g.tag("endcall")
 	case 13:
-		return "{#" + g.pick("", "-") + " " + text() + " " + g.pick("", "-") + "#}" + g.tag("do "+g.pick("[]", "[1]", "list[:]")+".append(1)") + body()
+		return "{#" + g.Pick("", "-") + " " + text() + " " + g.Pick("", "-") + "#}" + g.tag("do "+g.Pick("[]", "[1]", "list[:]")+".append(1)") + body()
 	case 14:
 		return g.tag("for t in tree recursive") + "{{ t.v }}{{ loop.depth }}" + g.tag("if t.c") + "({{ loop(t.c) }})" + g.tag("endif") + g.tag("endfor") + body()
 	}
-	return g.tag("block "+fmt.Sprintf("b%d", g.r.IntN(1_000_000))) + body() + g.tag("endblock")
+	return g.tag("block "+fmt.Sprintf("b%d", g.IntN(1_000_000))) + body() + g.tag("endblock")
 }

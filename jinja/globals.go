@@ -50,7 +50,7 @@ func globalRange(c *Call) (any, error) {
 		}
 		n[i] = max(-farAway, min(n[i], farAway))
 	}
-	r := rangeValue{0, n[0], 1}
+	r := rangeValue{stop: n[0], step: 1}
 	if len(c.Rest) > 1 {
 		r.start, r.stop = n[0], n[1]
 	}
@@ -62,12 +62,25 @@ func globalRange(c *Call) (any, error) {
 	if n := r.length(); n > 0 && (r.start == farAway || r.start == -farAway) || n == 0 && r.start == r.stop && max(r.start, -r.start) == farAway {
 		if order, err := value.Compare(c.Rest[0], c.Rest[1]); n == 0 && err == nil && order*r.step >= 0 {
 			c.rt.special = true
-			return rangeValue{0, 0, 1}, nil
+			return rangeValue{step: 1}, nil
 		}
 		return nil, value.Errorf(value.OverflowError, "range() of integers beyond 64 bits")
 	}
 	if r.length() > maxRange {
 		return nil, value.Errorf(value.OverflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange)
+	}
+	if max(n[0], -n[0], n[1], -n[1]) >= farAway {
+		args := c.Rest
+		if len(args) == 1 {
+			args = []any{0, args[0]}
+		}
+		if n[2] == 1 {
+			args = args[:2]
+		}
+		var err error
+		if r.bounds, err = value.Repr(value.Tuple(args)); err != nil {
+			return nil, err
+		}
 	}
 	c.rt.special = true
 	return r, nil

@@ -15,7 +15,10 @@ type Object interface {
 func Method(name, params string, fn Func) any { return newFunction(name, params, fn, nil) }
 
 // rangeValue is Python's range object.
-type rangeValue struct{ start, stop, step int }
+type rangeValue struct {
+	start, stop, step int
+	bounds            string // as written, when they are beyond what start and stop hold
+}
 
 func (r rangeValue) length() int {
 	if r.step > 0 {
@@ -29,6 +32,9 @@ func (r rangeValue) TypeName() string { return "range" }
 
 // Repr implements value.Custom.
 func (r rangeValue) Repr() (string, error) {
+	if r.bounds != "" {
+		return "range" + r.bounds, nil
+	}
 	t := value.Tuple{r.start, r.stop}
 	if r.step != 1 {
 		t = append(t, r.step)
