@@ -113,6 +113,13 @@ func lookupNested(r *request) ([]any, error) {
 		}
 		rows = next
 	}
+	for i, row := range rows { // lists in the terms' lists come apart once more, as with_nested has it
+		var flat []any
+		for _, v := range row {
+			flat = append(flat, listed(v)...)
+		}
+		rows[i] = flat
+	}
 	return listOfLists(rows).Items, nil
 }
 

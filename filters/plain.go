@@ -123,7 +123,20 @@ func power(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return math.Pow(x, y), nil
+	return mathPow(x, y)
+}
+
+// mathPow is Python's math.pow.
+func mathPow(x, y float64) (any, error) {
+	finite := !math.IsInf(x, 0) && !math.IsInf(y, 0)
+	r := jinja.Pow(x, y)
+	switch {
+	case x == 0 && y < 0, finite && r != r && x == x && y == y:
+		return nil, value.Errorf(value.ValueError, "math domain error")
+	case finite && math.IsInf(r, 0):
+		return nil, value.Errorf(value.OverflowError, "math range error")
+	}
+	return r, nil
 }
 
 func root(c *jinja.Call) (any, error) {
@@ -137,5 +150,8 @@ func root(c *jinja.Call) (any, error) {
 		}
 		return math.Sqrt(x), nil
 	}
-	return math.Pow(x, 1/base), nil
+	if base == 0 {
+		return nil, value.Errorf(value.ZeroDivisionError, "float division by zero")
+	}
+	return mathPow(x, 1/base)
 }

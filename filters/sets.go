@@ -161,7 +161,7 @@ func unique(c *jinja.Call) (any, error) {
 func flatten(c *jinja.Call) (any, error) {
 	levels := -1
 	if n, ok := c.Args[0].(int); ok {
-		levels = n
+		levels = max(0, n)
 	}
 	skip, err := c.Truth(c.Args[1])
 	if err != nil {

@@ -157,6 +157,11 @@ func contains(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, isDict := c.Value.(*value.Dict); isDict {
+		if err := value.Hashable(c.Args[0]); err != nil {
+			return nil, err
+		}
+	}
 	return setOf(items).has(c.Args[0]), nil
 }
 

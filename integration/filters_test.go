@@ -50,6 +50,9 @@ func askBoth(t *testing.T, expressions []string, legacy bool) []answer {
 		scope := engine.Scope(vars.Layer{Level: vars.Extra, Vars: filterVars(t, ourDir)})
 		v, err := scope.Render(t.Context(), &value.Template{Text: text})
 		want, got := theirs[i], answer{}
+		if strings.Contains(want.E, "Could not load \"") {
+			continue // newer than ansible-core 2.14
+		}
 		if err != nil {
 			got.E = err.Error()
 		} else if list, ok := v.(*value.List); ok && !legacy {

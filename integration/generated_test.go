@@ -16,17 +16,19 @@ import (
 
 // generatedLeaves are what expressions of testdata/generated are made of in the end: names of testdata/filters/vars.json and literals.
 var generatedLeaves = map[string][]string{
-	"S": {"name", "empty", "s", "text", "uni", `"alpha"`, `"a"`, `"1.10"`, `" x "`, `"it's"`, `"a-b_c"`, `"{\"a\": 1}"`, `"- 1\n- b: 2"`, `"A%20b"`, `"4K"`, `"name"`, `"rc"`, `"[a"`},
+	"S": {"name", "empty", "s", "text", "uni", `"alpha"`, `"a"`, `"1.10"`, `" x "`, `"it's"`, `"a-b_c"`, `'{"a": 1}'`, `"- 1\n- b: 2"`, `"A%20b"`, `"4K"`, `"name"`, `"rc"`, `"[a"`},
 	"I": {"n", "0", "1", "2", "3", "-1", "1024", "255"},
 	"N": {"f", "n", "1.5", "-2.5", "4", "1e6", "0", "123456789"},
 	"B": {"yes", "no", "true", "false"},
 	"L": {"l", "names", "mixed", "nested", "[]", "[1, 2, 3]", `["a", "b"]`, `["x", "alpha"]`, "[true, false]", "users"},
 	"D": {"d", "d2", "{}", `{"a": 1, "b": {"x": [9]}}`, `{"k": none, "z": "é"}`, "ok"},
 	"U": {"users"},
-	"P": {`"files/a.txt"`, `"link"`, `"/etc/hosts"`, `"/"`, `"files"`, `"nope"`, `"a//b/../c.tar.gz"`, `"~root/x"`, `"$HOME/y"`, `""`, `"/usr/lib/"`},
+	"P": {`(playbook_dir ~ "/files/a.txt")`, `(playbook_dir ~ "/link")`, `"/etc/hosts"`, `"/"`, "playbook_dir", `"/nope"`, `"/usr/lib/"`},
+	"F": {`"files/a.txt"`, `"/etc/hosts"`, `"/"`, `"nope"`, `"a//b/../c.tar.gz"`, `"~root/x"`, `"$HOME/y"`, `""`, `"/usr/lib/"`, `".x"`, `"a."`},
 	"V": {`"1.2.3"`, `"1.10"`, `"2"`, `"1.2.3-rc1"`, `"1.2.3+build"`, `"v1"`, `"1.0a1"`, "1.5", `""`},
 	"R": {"ok", "bad", "skipped", "job", `{"unreachable": true}`, `{"rc": 1, "failed": false}`, `{"timedout": {"period": 3}, "failed": true}`, "d", "name"},
 	"Q": {"ips[0]", "ips[1]", "ips[2]", "ips[3]", "ips[4]", "ips[5]", `"10.1.2.3/16"`, `"fe80::1/64"`, `"192.168.32.7/28"`, "empty", "ips"},
+	"K": {"ips[5]", `"192.168.32.7/28"`, `"10.1.2.0/22"`, `"10.9.0.0/26"`, `"2001:db8::/60"`},
 	"T": {"0", "1600000000", "86399", `"1000000000"`, "1234567890.5"},
 	"W": {`"http://u:p@h.example:8080/p/q?x=1#f"`, `"ftp://h/"`, `"/just/path"`, `"urn:isbn:123"`, `"https://[::1]/"`, "name"},
 }
@@ -68,7 +70,7 @@ func TestGeneratedFilters(t *testing.T) {
 		asked := randexpr.Counter{}
 		for range 20 {
 			for _, p := range g.Patterns("S", "I", "N", "B", "L", "D", "A") {
-				x := g.Fill(p, 1)
+				x := g.Fill(p, 0) // deeper ones are numbers that take Python hours
 				expressions = append(expressions, x)
 				asked.Add(x)
 			}

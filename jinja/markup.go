@@ -1,16 +1,15 @@
 package jinja
 
 import (
+	"maps"
+
 	"github.com/hostlerhq/hostler/jinja/value"
 )
 
 // addMarkupMethods gives HTML the methods of text: what they cut, pad or change stays HTML, and text
 // that they are given becomes HTML first, as in Python's markupsafe.
 func (e *Env) addMarkupMethods() {
-	set := make(map[string]*function, len(e.methods["str"]))
-	for name, fn := range e.methods["str"] {
-		set[name] = fn
-	}
+	set := maps.Clone(e.methods["str"])
 	for _, name := range []string{
 		"capitalize", "title", "lower", "upper", "replace", "ljust", "rjust", "lstrip", "rstrip", "center", "strip",
 		"translate", "expandtabs", "swapcase", "zfill", "partition", "rpartition", "split", "rsplit", "splitlines",

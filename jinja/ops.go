@@ -241,7 +241,7 @@ func power(x, y *big.Int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return exactPower(f, g), nil
+		return Pow(f, g), nil
 	}
 	if x.BitLen() > 1 && (!y.IsInt64() || y.Int64() > int64(maxBits/(x.BitLen()-1))) {
 		return nil, value.Errorf(value.LimitError, "the integer grows past %d bits", maxBits)
@@ -291,7 +291,7 @@ func floatPower(x, y float64) (any, error) {
 	if x < 0 && y != math.Trunc(y) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		return nil, value.Errorf(value.ValueError, "a negative number to a fractional power is a complex number, which templates do not have")
 	}
-	r := exactPower(x, y)
+	r := Pow(x, y)
 	if math.IsInf(r, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		return nil, value.Errorf(value.OverflowError, "(34, 'Numerical result out of range')")
 	}

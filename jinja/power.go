@@ -8,9 +8,9 @@ import (
 // powerBits is the precision that powers are computed with before they are rounded.
 const powerBits = 192
 
-// exactPower is x to the power of y, correctly rounded as C libraries have it and Go's math.Pow has not. What is special
+// Pow is x to the power of y, correctly rounded as C libraries have it and Go's math.Pow has not. What is special
 // (zero, infinite, huge) is math.Pow's.
-func exactPower(x, y float64) float64 {
+func Pow(x, y float64) float64 {
 	rough := math.Pow(x, y)
 	if x == 0 || rough == 0 || rough != rough || math.IsInf(rough, 0) || math.IsInf(x, 0) || math.Abs(y) > 1<<20 {
 		return rough

@@ -119,7 +119,7 @@ func (c Counter) Rare(surface string, least int) map[string]int {
 		if !found || strings.HasPrefix(kind, "#") {
 			continue
 		}
-		for _, name := range strings.Split(names, ", ") {
+		for name := range strings.SplitSeq(names, ", ") {
 			if n := c[kind+" "+name]; n < least {
 				rare[kind+" "+name] = n
 			}

@@ -5,6 +5,7 @@ Reads {"dir": folder, "vars": {...}, "expressions": [...]} on stdin; prints a JS
 """
 import json
 import os
+import resource
 import sys
 
 from ansible import constants as C
@@ -38,6 +39,7 @@ def canon(v):
 
 
 def main():
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     Display().warning = lambda *a, **k: None
     Display().deprecated = lambda *a, **k: None
     req = json.load(sys.stdin)
