@@ -90,8 +90,9 @@ func (g *Generator) Fill(pattern string, depth int) string {
 type Counter map[string]int
 
 var (
-	filterUse = regexp.MustCompile(`\|\s*([\w.]+)|\bfilter\s+([a-z]\w*)|(?:map|filter)\("([\w.]+)"`)
-	testUse   = regexp.MustCompile(`\bis\s+(?:not\s+)?'?([\w.]+)|(?:select|reject)\("([^"]+)"|(?:selectattr|rejectattr)\("[^"]+",\s*"([^"]+)"`)
+	filterUse = regexp.MustCompile(`\|\s*([\w.]+)|\bfilter\s+([a-z]\w*)`)
+	mapUse    = regexp.MustCompile(`\bmap\("([\w.]+)"`)
+	testUse   = regexp.MustCompile(`\bis\s+(?:not\s+)?'?([\w.]+)|\b(?:select|reject)\("([^"]+)"|(?:selectattr|rejectattr)\("[^"]+",\s*"([^"]+)"`)
 	methodUse = regexp.MustCompile(`\.(\w+)\(`)
 	lookupUse = regexp.MustCompile(`\b(?:lookup|query|q)\("([\w.]+)"`)
 	quoted    = regexp.MustCompile(`"[^"]*"|'[^']*'`)
@@ -101,9 +102,12 @@ var (
 // Add counts the uses in an expression: as "filter upper", "test in", "method split", "lookup env" and "operator not in". Names in
 // other roles, such as filters given to map, count too.
 func (c Counter) Add(expression string) {
-	for kind, re := range map[string]*regexp.Regexp{"filter": filterUse, "test": testUse, "method": methodUse, "lookup": lookupUse} {
-		for _, m := range re.FindAllStringSubmatch(expression, -1) {
-			c[kind+" "+strings.Join(m[1:], "")]++
+	for _, use := range []struct {
+		kind string
+		re   *regexp.Regexp
+	}{{"filter", filterUse}, {"filter", mapUse}, {"test", testUse}, {"method", methodUse}, {"lookup", lookupUse}} {
+		for _, m := range use.re.FindAllStringSubmatch(expression, -1) {
+			c[use.kind+" "+strings.Join(m[1:], "")]++
 		}
 	}
 	for _, m := range symbols.FindAllString(quoted.ReplaceAllString(expression, `""`), -1) {
