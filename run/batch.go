@@ -48,9 +48,9 @@ func (p *play) runBatch(ctx context.Context, hosts []*inventory.Host) (bool, err
 		b.by[h.Name] = s
 	}
 	p.r.events.emit(PlayStarted{
-		Name: p.name, Hosts: b.names, Check: p.r.o.Check, Free: p.strategy == "free" || p.strategy == "host_pinned",
+		Name: p.name, Hosts: b.names, Check: p.r.o.Check, Free: p.ownPace(),
 	})
-	if p.strategy == "free" || p.strategy == "host_pinned" {
+	if p.ownPace() {
 		b.free(ctx)
 	} else {
 		b.linear(ctx)
@@ -58,6 +58,9 @@ func (p *play) runBatch(ctx context.Context, hosts []*inventory.Host) (bool, err
 	b.settle()
 	return b.broke, b.err
 }
+
+// ownPace reports whether hosts do not go in step.
+func (p *play) ownPace() bool { return p.strategy == "free" || p.strategy == "host_pinned" }
 
 // settle carries the hosts that were lost over to the run.
 func (b *batch) settle() {

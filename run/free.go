@@ -10,7 +10,10 @@ import (
 // free lets every host go through the play at its own pace. With host_pinned no more hosts are under way than there
 // are forks, each to its end.
 func (b *batch) free(ctx context.Context) {
-	f := &freeRun{batch: b, active: make(map[*playbook.Task]int), works: make(map[*node]*work), ready: slices.Clone(b.hosts)}
+	f := &freeRun{
+		batch: b, active: make(map[*playbook.Task]int), works: make(map[*node]*work), ready: slices.Clone(b.hosts),
+		onces: make(map[onceKey]*once), reached: make(map[*hostState]map[*playbook.Task]int),
+	}
 	if b.strategy == "host_pinned" {
 		n := min(b.r.o.Forks, len(f.ready))
 		f.ready, f.waiting = f.ready[:n:n], f.ready[n:]
@@ -25,6 +28,7 @@ func (b *batch) free(ctx context.Context) {
 		f.active[o.w.n.task]--
 		f.ready = append(f.ready, o.h)
 		b.process(o)
+		f.onceDone(o)
 		b.includes(ctx, []*outcome{o})
 		f.rules(o)
 	}
@@ -41,7 +45,21 @@ type freeRun struct {
 	ended   []*hostState // that came to the end or went missing
 	active  map[*playbook.Task]int
 	works   map[*node]*work
+	onces   map[onceKey]*once
+	reached map[*hostState]map[*playbook.Task]int // how often a host came by a task with run_once
 	running int
+}
+
+// onceKey is a task with run_once, for hosts that come by it for the nth time: an include in a loop brings it several times.
+type onceKey struct {
+	task *playbook.Task
+	nth  int
+}
+
+// once is what became of a task that one host does for all.
+type once struct {
+	by           *hostState
+	done, failed bool
 }
 
 // progress is how far a host got.
@@ -109,6 +127,11 @@ func (f *freeRun) one(ctx context.Context, h *hostState) progress {
 		f.revive()
 		return moved
 	}
+	if w.once {
+		if got, mine := f.oneForAll(h, w); !mine {
+			return got
+		}
+	}
 	if w.throttle > 0 && f.active[n.task] >= w.throttle {
 		return held
 	}
@@ -116,6 +139,9 @@ func (f *freeRun) one(ctx context.Context, h *hostState) progress {
 	case f.r.slots <- struct{}{}:
 	default:
 		return full
+	}
+	if w.once {
+		f.onces[f.onceKey(h, w)] = &once{by: h}
 	}
 	h.take()
 	f.running++
@@ -134,11 +160,49 @@ func (f *freeRun) workOf(ctx context.Context, h *hostState, n *node) *work {
 	w := f.work(n)
 	w.begin(ctx, f.batch, h)
 	f.works[n] = w
-	if w.once && w.action == nil {
-		f.r.warn("Using run_once with the free strategy is not currently supported. This task will still be executed for every host in the inventory list.")
-	}
-	w.once = false
 	return w
+}
+
+func (f *freeRun) onceKey(h *hostState, w *work) onceKey {
+	return onceKey{task: w.task, nth: f.reached[h][w.task]}
+}
+
+// oneForAll reports whether a task with run_once is the host's to do. Else the host waits until another has done it and then
+// goes past it, or fails with it.
+func (f *freeRun) oneForAll(h *hostState, w *work) (got progress, mine bool) {
+	c := f.onces[f.onceKey(h, w)]
+	if c == nil {
+		return moved, true
+	}
+	if !c.done {
+		return held, false
+	}
+	f.pass(h, w.task)
+	h.take()
+	if c.failed {
+		h.fail()
+		if h.failed() {
+			f.lose(h)
+		}
+	}
+	return moved, false
+}
+
+func (f *freeRun) pass(h *hostState, t *playbook.Task) {
+	if f.reached[h] == nil {
+		f.reached[h] = make(map[*playbook.Task]int)
+	}
+	f.reached[h][t]++
+}
+
+// onceDone lets the hosts go on that wait for a task with run_once.
+func (f *freeRun) onceDone(o *outcome) {
+	if !o.w.once {
+		return
+	}
+	c := f.onces[f.onceKey(o.h, o.w)]
+	c.done, c.failed = true, o.res.losesHost() || o.res.failed && !o.res.ignoreErrors
+	f.pass(o.h, o.w.task)
 }
 
 // revive takes hosts up again that meta: clear_host_errors gave back.

@@ -58,7 +58,7 @@ func (b *batch) failed(o *outcome, st *HostStats) (rescued bool) {
 	h := o.h
 	rescued = h.walk.rescuable()
 	o.stranded = h.walk.stranded()
-	if o.w.once {
+	if o.w.once && !b.ownPace() {
 		for _, each := range b.hosts {
 			if !each.unreachable && !each.walk.done {
 				if !each.walk.rescuable() {

@@ -22,7 +22,7 @@ func (b *batch) tracked(t *playbook.Task) bool {
 // journalName is whose list in the journal a task belongs to.
 func journalName(w *work, h *hostState) string {
 	if w.once {
-		return ""
+		return "once " + w.info.Path // hosts that go their own pace may come by several such tasks in any order
 	}
 	return h.name
 }
@@ -115,11 +115,14 @@ func (b *batch) note(o *outcome, rescued bool) {
 
 // stopNotes says that what follows the failure is to be done again, on every host where run_once made it fail.
 func (b *batch) stopNotes(o *outcome) {
-	if !o.w.once {
-		b.r.o.Journal.Stop(o.h.name)
-		return
+	hosts := []string{o.h.name}
+	if o.w.once {
+		hosts = append(hosts, journalName(o.w, o.h))
+		if !b.ownPace() {
+			hosts = append(hosts, b.names...)
+		}
 	}
-	b.r.o.Journal.Stop(append([]string{""}, b.names...)...)
+	b.r.o.Journal.Stop(hosts...)
 }
 
 // kept is what the journal keeps of a result; false where the task has to run again: it gave facts, which may be others by

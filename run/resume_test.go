@@ -56,7 +56,7 @@ const resumePlay = `
     - {name: handler, mark: {name: handler}}
   tasks:
     - {mark: {name: one}, changed_when: true, notify: handler}
-    - {mark: {name: once}, run_once: "{{ '%s' == 'linear' }}", register: once}
+    - {mark: {name: once}, run_once: true, register: once}
     - block:
         - {mark: {name: bad, fail: "{{ inventory_hostname != 'b' }}"}, register: bad}
         - {mark: {name: good}}
@@ -84,7 +84,7 @@ func TestResumeAfterEachPoint(t *testing.T) {
 	for _, strategy := range []string{"linear", "free"} {
 		dir := t.TempDir()
 		site, whole := filepath.Join(dir, "site.yml"), filepath.Join(dir, "whole")
-		writeFile(t, site, fmt.Appendf(nil, resumePlay, strategy, strategy))
+		writeFile(t, site, fmt.Appendf(nil, resumePlay, strategy))
 		writeFile(t, filepath.Join(dir, "more.yml"), []byte("- {mark: {name: 'more {{ item }}'}}\n"))
 		j, err := journal.Create(whole)
 		if err != nil {
@@ -113,7 +113,7 @@ func TestResumeAfterEachPoint(t *testing.T) {
 			if err := j.Close(true); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(stats, again); diff != "" {
+			if diff := cmp.Diff(total(stats), total(again)); diff != "" {
 				t.Errorf("%s, %d lines: recap (-whole +resumed):\n%s", strategy, n, diff)
 			}
 			if len(failed) > 0 {
@@ -136,6 +136,21 @@ func writeFile(t *testing.T, path string, text []byte) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// total adds the hosts' counts up: which host does a task with run_once for all is open where they are not in step.
+func total(hosts []run.HostStats) run.HostStats {
+	var sum run.HostStats
+	for _, h := range hosts {
+		sum.OK += h.OK
+		sum.Changed += h.Changed
+		sum.Unreachable += h.Unreachable
+		sum.Failed += h.Failed
+		sum.Skipped += h.Skipped
+		sum.Rescued += h.Rescued
+		sum.Ignored += h.Ignored
+	}
+	return sum
 }
 
 // doneBefore counts what the journal's lines say is done.

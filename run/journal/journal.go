@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Entry is a task that a host is done with. Host is "" for a task that one host did for all.
+// Entry is a task that a host is done with.
 type Entry struct {
-	Host   string `json:"host"`
+	Host   string `json:"host"` // or a name for what one host did for all
 	Path   string `json:"path"` // file:line
 	Action string `json:"action"`
 	// Again says that the result is not kept: the task is to run again.
