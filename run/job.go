@@ -379,6 +379,9 @@ func extended(c loopSettings, items *value.List, i int) *value.Dict {
 // itemData adds to an item's result what it was the result of.
 func (j *job) itemData(ctx context.Context, s *vars.Scope, c loopSettings, r *result, item any, i int) {
 	r.data.Set(c.variable, item)
+	if r.unreachable {
+		r.data.Delete("changed") // as in Ansible, though it is there without a loop
+	}
 	r.data.Set("ansible_loop_var", c.variable)
 	if c.index != "" {
 		r.data.Set(c.index, i)

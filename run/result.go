@@ -127,9 +127,6 @@ func summary(items []*result) *result {
 	} else if s.skipped {
 		d.Set("msg", "All items skipped")
 	}
-	if s.unreachable {
-		d.Set("unreachable", true)
-	}
 	if warnings.Len() > 0 {
 		d.Set("warnings", warnings)
 	}
