@@ -14,13 +14,14 @@ import (
 
 // Exit statuses are Ansible's, so that CI jobs written for it keep their meaning.
 const (
-	exitOK          = 0
-	exitError       = 1   // a general error: no such playbook, no hosts to work on
-	exitFailed      = 2   // a host failed; also wrong usage
-	exitUnreachable = 4   // a host was unreachable; also mistakes in playbooks and inventories
-	exitOptions     = 5   // options that do not go together
-	exitInterrupted = 99  // by the user
-	exitPanic       = 250 // a defect of ours
+	exitOK            = 0
+	exitError         = 1   // a general error: no such playbook, no hosts to work on
+	exitFailed        = 2   // a host failed; also wrong usage
+	exitNotIdempotent = 3   // --assert-idempotent: the second run changed something
+	exitUnreachable   = 4   // a host was unreachable; also mistakes in playbooks and inventories
+	exitOptions       = 5   // options that do not go together
+	exitInterrupted   = 99  // by the user
+	exitPanic         = 250 // a defect of ours
 )
 
 // statusError ends a command with a status after everything has been said.

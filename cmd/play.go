@@ -22,6 +22,7 @@ type playOptions struct {
 	tagFlags
 	resumeFlags
 	forceHandlers, syntaxOnly      bool
+	step, assertIdempotent         bool
 	listHosts, listTasks, listTags bool
 }
 
@@ -44,6 +45,8 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 	o.tagFlags.add(fs)
 	o.resumeFlags.add(fs)
 	fs.BoolVar(&o.forceHandlers, "force-handlers", false, "run handlers even after a host failed")
+	fs.BoolVar(&o.step, "step", false, "ask before each task: no, yes, or continue without asking")
+	fs.BoolVar(&o.assertIdempotent, "assert-idempotent", false, "run a second time and fail, with status 3, when that changes anything")
 	fs.BoolVar(&o.syntaxOnly, "syntax-check", false, "only look for mistakes")
 	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts of each play")
 	fs.BoolVar(&o.listTasks, "list-tasks", false, "only list the tasks that would run")
@@ -74,16 +77,26 @@ func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths 
 	}
 	o.tagFlags.apply(&ss.opts)
 	ss.opts.ForceHandlers = o.forceHandlers
+	if o.assertIdempotent && o.check {
+		return optionsError{errors.New("--assert-idempotent needs a run that changes something, and --check makes it one that does not")}
+	}
 	if err := o.resumeFlags.open(ss, read, paths); err != nil {
 		return err
 	}
+	if o.step {
+		ss.opts.Step = stepper(s)
+	}
+	ss.opts.RetryFile = retryFile(s)
 	ss.opts.Sink = o.sink(s)
 	result, err := run.Play(ctx, ss.opts)
 	closeJournal(ss, result, err)
 	if closeErr := ss.opts.Sink.Close(); closeErr != nil && err == nil {
 		return fmt.Errorf("print the results: %w", closeErr)
 	}
-	return ended(result, err)
+	if err := ended(result, err); err != nil || !o.assertIdempotent {
+		return err
+	}
+	return o.again(ctx, ss)
 }
 
 // playbookThere words the error of a playbook that is not there as Ansible does.

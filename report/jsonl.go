@@ -98,6 +98,12 @@ func smallFields(d *value.Dict, e run.Event) string {
 	case run.Notified:
 		put(d, "host", e.Host, "handler", e.Handler)
 		return "notified"
+	case run.Stepped:
+		put(d, "text", e.Question)
+		return "stepped"
+	case run.RetryFile:
+		put(d, "path", e.Path)
+		return "retry_file"
 	case run.JobPolled:
 		put(d, "host", e.Host, "job", e.ID)
 		return "job_polled"

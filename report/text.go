@@ -40,6 +40,10 @@ func (t *Text) Emit(_ context.Context, e run.Event) {
 		t.host(&e)
 	case run.Retrying:
 		t.retry(&e)
+	case run.Stepped:
+		t.banner(e.Question)
+	case run.RetryFile:
+		t.line("\tto retry, use: --limit @"+e.Path+"\n", "")
 	case run.JobPolled:
 		t.line("ASYNC POLL on "+e.Host+": jid="+e.ID+" started=1 finished=0", darkGray)
 	case run.JobEnded:

@@ -114,6 +114,12 @@ type Retrying struct {
 	Left int // retries left
 }
 
+// Stepped says that the user was asked whether a task is to run.
+type Stepped struct{ Question string }
+
+// RetryFile says where the hosts to try again were written.
+type RetryFile struct{ Path string }
+
 // JobPolled says that a job (async) still runs.
 type JobPolled struct{ Host, ID string }
 
@@ -185,6 +191,8 @@ func (ItemFinished) event()    {}
 func (HostFinished) event()    {}
 func (Retrying) event()        {}
 func (StillWaiting) event()    {}
+func (Stepped) event()         {}
+func (RetryFile) event()       {}
 func (JobPolled) event()       {}
 func (JobEnded) event()        {}
 func (Included) event()        {}

@@ -132,6 +132,15 @@ func (f *freeRun) one(ctx context.Context, h *hostState) progress {
 			return got
 		}
 	}
+	if f.r.o.Step != nil {
+		if f.running > 0 {
+			return held // one after another, or questions and results would mix
+		}
+		if !f.r.stepInto(w.info, h.name) {
+			h.take()
+			return moved
+		}
+	}
 	if w.throttle > 0 && f.active[n.task] >= w.throttle {
 		return held
 	}

@@ -117,14 +117,8 @@ func (b *batch) step(ctx context.Context, n *node, hosts []*hostState) bool {
 	}
 	w := b.work(n)
 	w.begin(ctx, b, hosts[0])
-	if b.r.o.Step != nil {
-		run, ask := b.r.o.Step(w.info.Name)
-		if !ask {
-			b.r.o.Step = nil
-		}
-		if !run {
-			return false
-		}
+	if !b.r.stepInto(w.info, "") {
+		return false
 	}
 	targets := hosts
 	if w.once {

@@ -53,6 +53,10 @@ func (q *queue) drain(ctx context.Context) {
 		q.list = nil
 		q.mu.Unlock()
 		for i, e := range list {
+			if f, ok := e.(flushed); ok {
+				close(f.done)
+				continue
+			}
 			q.sink.Emit(ctx, e)
 			q.shown(e)
 			list[i] = nil // it may be large
@@ -74,6 +78,18 @@ func (q *queue) shown(e Event) {
 	q.mu.Unlock()
 	q.room.Broadcast()
 }
+
+// flush waits until the Sink has taken all that was told so far.
+func (q *queue) flush() {
+	done := make(chan struct{})
+	q.emit(flushed{done})
+	<-done
+}
+
+// flushed marks a place among the events for flush; no Sink sees it.
+type flushed struct{ done chan struct{} }
+
+func (flushed) event() {}
 
 // close waits until the Sink has taken everything. The Sink stays open.
 func (q *queue) close() {

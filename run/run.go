@@ -54,7 +54,10 @@ type Options struct {
 	Verbosity     int
 	StartAtTask   string
 	ForceHandlers bool
-	Step          func(task string) (run, ask bool) // --step; nil is not asked
+	// Step asks before a task (--step) and gives the answer in small letters: y or yes, c or continue; any other leaves it out.
+	Step func(question string) (answer string)
+	// RetryFile writes the hosts that a playbook lost to a file and gives its name; nil writes none.
+	RetryFile func(playbook string, hosts []string) (file string, err error)
 
 	// What settings give where no keyword says otherwise. Gathering is "implicit", "explicit" or "smart".
 	AnyErrorsFatal, NoLog bool

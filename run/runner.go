@@ -95,12 +95,27 @@ func (r *runner) playbooks(ctx context.Context) error {
 			}
 		}
 		r.finishJobs()
+		r.writeRetryFile(pb.Path)
 		r.finishStats()
 		if len(r.lost) > 0 || len(r.unreachable) > 0 || r.interrupted {
 			break
 		}
 	}
 	return nil
+}
+
+// writeRetryFile writes down the hosts that were lost.
+func (r *runner) writeRetryFile(playbook string) {
+	lost := slices.Compact(slices.Sorted(slices.Values(append(sortedKeys(r.lost), sortedKeys(r.unreachable)...))))
+	if r.o.RetryFile == nil || len(lost) == 0 {
+		return
+	}
+	file, err := r.o.RetryFile(playbook, lost)
+	if err != nil {
+		r.warn(err.Error())
+		return
+	}
+	r.events.emit(RetryFile{Path: file})
 }
 
 func (r *runner) finishStats() {

@@ -1,0 +1,46 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// stepper asks before each task, in Ansible's words. When nobody answers any more, nothing further runs.
+func stepper(s Streams) func(question string) (answer string) {
+	return func(question string) string {
+		fmt.Fprint(s.Out, question)
+		line, err := readLine(s.In)
+		if err != nil {
+			fmt.Fprintln(s.Out)
+			return ""
+		}
+		return strings.ToLower(line)
+	}
+}
+
+// retryFile gives what writes the hosts to try again, one a line, beside the playbook or where ANSIBLE_RETRY_FILES_SAVE_PATH says;
+// nil unless ANSIBLE_RETRY_FILES_ENABLED.
+func retryFile(s Streams) func(playbook string, hosts []string) (string, error) {
+	on := s.Env("ANSIBLE_RETRY_FILES_ENABLED")
+	if on == "" || falseWord(on) {
+		return nil
+	}
+	return func(playbook string, hosts []string) (string, error) {
+		dir, err := filepath.Abs(filepath.Dir(playbook))
+		if to := s.Env("ANSIBLE_RETRY_FILES_SAVE_PATH"); to != "" {
+			dir = expandHome(to)
+			err = os.MkdirAll(dir, 0o755)
+		}
+		base := filepath.Base(playbook)
+		file := filepath.Join(dir, strings.TrimSuffix(base, filepath.Ext(base))+".retry")
+		if err == nil {
+			err = os.WriteFile(file, []byte(strings.Join(hosts, "\n")+"\n"), 0o644)
+		}
+		if err != nil {
+			return "", fmt.Errorf("could not create retry file '%s': %w", file, err)
+		}
+		return file, nil
+	}
+}
