@@ -249,6 +249,28 @@ func TestCopyFolder(t *testing.T) {
 	})
 }
 
+// TestCopyFolderOfManyFiles: hundreds of files take a handful of round trips.
+func TestCopyFolderOfManyFiles(t *testing.T) {
+	c := &shConn{shell: []string{"sh"}}
+	dir := t.TempDir()
+	host := filepath.Join(dir, "host")
+	if err := os.Mkdir(host, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		write(t, fmt.Sprintf("%s/files/tree/d%d/f%d", dir, i%7, i), fmt.Sprint(i), 0o644)
+	}
+	opts := modules.HostOptions{Local: folderLocal{dir}}
+	r := checkThenRun(t, "many", c, opts, host, Copy, "src", "tree/", "dest", host+"/t")
+	want(t, "many", r, "changed", true, "failed", nil)
+	if c.trips > 5 {
+		t.Errorf("%d round trips", c.trips)
+	}
+	if text, err := os.ReadFile(host + "/t/d5/f299"); err != nil || string(text) != "299" {
+		t.Errorf("the last one: %q, %v", text, err)
+	}
+}
+
 func TestTemplate(t *testing.T) {
 	onShells(t, func(t *testing.T, c *shConn) {
 		dir := t.TempDir()
