@@ -80,7 +80,11 @@ func (b *batch) failed(o *outcome, st *HostStats) (rescued bool) {
 	}
 	st.Rescued++
 	h.setVar("ansible_failed_task", value.NewDict("name", rawText(o.w.task.Name.Value), "action", o.w.task.Action))
-	h.setVar("ansible_failed_result", registered(o.res.data))
+	told := registered(o.res.data)
+	if o.res.unreachable {
+		told.Set("unreachable", true) // a loop's own result does not say it
+	}
+	h.setVar("ansible_failed_result", told)
 	return true
 }
 
