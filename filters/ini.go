@@ -255,11 +255,11 @@ func (f *iniFile) matching(section *value.Dict, text string) ([]any, error) {
 	seen := map[any]bool{}
 	for _, d := range []*value.Dict{f.defaults, section} {
 		for k := range d.All() {
-			m, err := re.FindStringMatch(k.(string))
+			found, err := re.MatchStart(k.(string))
 			if err != nil {
 				return nil, err
 			}
-			if m == nil || m.Index != 0 || seen[k] {
+			if !found || seen[k] {
 				continue
 			}
 			seen[k] = true

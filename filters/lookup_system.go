@@ -169,7 +169,7 @@ func lookupVarNames(r *request) ([]any, error) {
 			return nil, fmt.Errorf(`Unable to use "%s" as a search parameter: %w`, term, err)
 		}
 		for _, name := range scope.Names() {
-			found, err := re.MatchString(name)
+			found, err := re.Contains(name)
 			if err != nil {
 				return nil, err
 			}

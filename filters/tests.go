@@ -107,17 +107,21 @@ func patternTest(atStart bool) jinja.Func {
 			case "match":
 				start = true
 			case "fullmatch":
-				m, err := re.FindStringMatch(text)
-				return m != nil && m.Index == 0 && m.String() == text, err
+				m, err := re.Search(text)
+				return m != nil && m.String() == text, err
 			default:
 				return nil, value.Errorf(value.ValueError, "the match_type must be search, match or fullmatch, not %q", kind)
 			}
 		}
-		m, err := re.FindStringMatch(text)
+		find := re.Contains
+		if start {
+			find = re.MatchStart
+		}
+		found, err := find(text)
 		if err != nil {
 			return nil, value.Errorf(value.ValueError, "%s: %v", c.Name, err)
 		}
-		return m != nil && (!start || m.Index == 0), nil
+		return found, nil
 	}
 }
 

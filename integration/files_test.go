@@ -368,7 +368,7 @@ func mustWrite(t *testing.T, file, data string, mode os.FileMode) {
 	}
 }
 
-// treeListing tells of everything below a folder: mode, owner, links, and how content begins.
+// treeListing tells of everything below a folder: mode, owner, links, and the content of what is not large.
 func treeListing(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -392,7 +392,7 @@ func treeListing(t *testing.T, dir string) string {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(&b, " %d %d %q", i.Size(), st.Nlink, data[:min(len(data), 20)])
+			fmt.Fprintf(&b, " %d %d %q", i.Size(), st.Nlink, data[:min(len(data), 4096)])
 		}
 		b.WriteByte('\n')
 		return nil

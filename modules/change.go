@@ -109,7 +109,7 @@ func batches(actions []Action) func(yield func([]Action) bool) {
 // request is what else a change script does around its actions.
 type request struct {
 	lock  string // name of the lock to hold
-	guard string // POSIX cksum of what the probe must still print
+	guard string // what sha1sum prints of what the probe must still print
 	probe string // script that is run before (with guard) and after the actions
 	args  []string
 }
@@ -193,7 +193,7 @@ func (h *Host) script(mark string, actions []Action, req request) (transport.Com
 		fmt.Fprintf(&b, "__probe() (\n%s\n)\n", req.probe)
 	}
 	if req.guard != "" {
-		fmt.Fprintf(&b, "[ \"$(%s </dev/null | cksum)\" = %s ] || exit %d\n", probe, param(req.guard), statusStale)
+		fmt.Fprintf(&b, "[ \"$(%s </dev/null | sha1sum)\" = %s ] || exit %d\n", probe, param(req.guard), statusStale)
 	}
 	for i, a := range actions {
 		fmt.Fprintf(&b, "__mark \"$1\" %d\n(\n", i)

@@ -2,6 +2,8 @@ package modules
 
 import (
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -120,7 +122,7 @@ func (h *Host) changeAndProbe(ctx context.Context, actions []Action, req request
 			this.probe, this.args = req.probe, req.args
 		}
 		if i == 0 && req.lock != "" {
-			this.guard, this.probe, this.args = cksum(seen.Stdout), req.probe, req.args
+			this.guard, this.probe, this.args = digest(seen.Stdout), req.probe, req.args
 		}
 		_, told, err := h.apply(ctx, part, this)
 		if err != nil {
@@ -156,24 +158,8 @@ else
 fi
 `
 
-// cksum is what POSIX cksum prints for data on standard input.
-func cksum(data []byte) string {
-	var crc uint32
-	feed := func(b byte) {
-		crc ^= uint32(b) << 24
-		for range 8 {
-			if crc&(1<<31) != 0 {
-				crc = crc<<1 ^ 0x04c11db7
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	for _, b := range data {
-		feed(b)
-	}
-	for n := len(data); n > 0; n >>= 8 {
-		feed(byte(n))
-	}
-	return fmt.Sprintf("%d %d", ^crc, len(data))
+// digest is what sha1sum prints for data on standard input. Busybox may be built without cksum.
+func digest(data []byte) string {
+	sum := sha1.Sum(data)
+	return hex.EncodeToString(sum[:]) + "  -"
 }

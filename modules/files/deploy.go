@@ -36,6 +36,8 @@ type deployment struct {
 	follow     bool
 	validate   string
 	folderMode modules.FileMode
+	parents    bool   // folders that are missing above dest are made
+	label      string // what the diff says the file is: "/etc/fstab (content)"
 	// planning: check mode. A folder that is missing may be what an earlier task would make.
 	planning bool
 }
@@ -54,6 +56,8 @@ type target struct {
 	slash   bool // dest ended in a slash
 	before  []byte
 	hasText bool // before was read
+	real    info // what a link leads to, for edits only
+	me      info // whose a new file would be, for edits only
 	ids     ids
 	umask   uint32
 }
@@ -148,13 +152,15 @@ func (d *deployment) refuse(t target) error {
 		return fmt.Errorf("%s is no regular file: it is not replaced", t.at.path)
 	case t.blocked != "":
 		return fmt.Errorf("destination %s: %s is not a directory", t.at.path, t.blocked)
-	case len(t.missing) > 0 && !t.slash && !d.planning:
+	case len(t.missing) > 0 && !d.makesFolders(t) && !d.planning:
 		return fmt.Errorf("destination directory %s does not exist", path.Dir(t.at.path))
 	case t.ids.err != nil && t.at.exists:
 		return t.ids.err
 	}
 	return nil
 }
+
+func (d *deployment) makesFolders(t target) bool { return t.slash || d.parents }
 
 // kept reports that there is a file which force: no keeps from being replaced.
 func (d *deployment) kept(t target) bool { return !d.force && t.at.exists }
@@ -173,7 +179,7 @@ func (d *deployment) plan(t target, temp, backup string) ([]modules.Action, info
 	}
 	var actions []modules.Action
 	for _, folder := range t.missing {
-		if !t.slash {
+		if !d.makesFolders(t) {
 			break
 		}
 		actions = append(actions, modules.Action{
@@ -199,11 +205,17 @@ func (d *deployment) chmodFolder(umask uint32) string {
 func (d *deployment) write(t target, temp, backup string) (modules.Action, info, error) {
 	now := info{path: t.at.path, exists: true, mode: typeFile | 0o666&^t.umask, uid: -1, gid: -1, nlink: 1}
 	keep := ""
-	if t.at.exists && t.at.kind() == typeFile {
+	switch {
+	case t.at.exists && t.at.kind() == typeFile:
 		now = t.at
-		keep = fmt.Sprintf("%d:%d", t.at.uid, t.at.gid)
-	} else {
+	case t.real.exists && t.real.kind() == typeFile:
+		now = t.real
+		now.path = t.at.path
+	default:
 		backup = ""
+	}
+	if now.uid >= 0 {
+		keep = fmt.Sprintf("%d:%d", now.uid, now.gid)
 	}
 	then := now
 	then.size, then.sha1 = int(d.size), d.sha1
@@ -369,6 +381,9 @@ func (d *deployment) diff(before, after target) []modules.Diff {
 			one := modules.Diff{Before: modules.Clean(before.before), After: modules.Clean(d.content), AfterHeader: d.from}
 			if before.at.exists {
 				one.BeforeHeader = after.at.path
+			}
+			if d.label != "" {
+				one.BeforeHeader, one.AfterHeader = d.label, d.label
 			}
 			diffs = append(diffs, one)
 		}

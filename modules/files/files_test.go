@@ -22,10 +22,15 @@ type shConn struct {
 	shell []string
 	path  string // PATH, "" for this machine's
 	trips int
+	after func() // what happens once, behind the first round trip
 }
 
 func (c *shConn) Exec(ctx context.Context, cmd transport.Command) (transport.Output, error) {
 	c.trips++
+	if after := c.after; after != nil {
+		c.after = nil
+		defer after()
+	}
 	argv := cmd.Argv
 	if cmd.Script != "" {
 		script := cmd.Script

@@ -14,7 +14,8 @@ import (
 // lookLib are shell functions for probes and change scripts. They use what coreutils and busybox share.
 //
 //	expand PATH         sets $expanded: ~, ~user and $NAME as the host has them, no slash at the end, no - at the beginning
-//	look KEY PATH [-L]  tells stat's fields, status 1 and its error when it cannot; with -L those of a link's target
+//	look KEY PATH [-L]  tells stat's fields, status 1 and its error when it cannot; with -L those of a link's target, and with
+//	                    __noatime=0 no time of access
 const lookLib = modules.ExpandLib + `
 expand() {
 	__expand "$1"; expanded=$__v
@@ -22,7 +23,7 @@ expand() {
 	case $expanded in -*) expanded=./$expanded ;; esac
 }
 look() {
-	if __s=$(stat ${3-} -c '%f %d %i %h %u %g %s %b %o %t %T %X %Y %Z|%U|%G|%x|%y|%z' -- "$2" 2>&1); then say "$1" "$__s"
+	if __s=$(stat ${3-} -c "%f %d %i %h %u %g %s %b %o %t %T ${__noatime-%X} %Y %Z|%U|%G|${__noatime-%x}|%y|%z" -- "$2" 2>&1); then say "$1" "$__s"
 	else say "$1" "$__s" 1; fi
 }
 sum() { case $1 in md5 | sha1 | sha224 | sha256 | sha384 | sha512) "${1}sum" <"$2" ;; *) return 1 ;; esac; }

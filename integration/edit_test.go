@@ -1,0 +1,65 @@
+//go:build integration
+
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// outcomes are the lines of a run's output that tell what tasks came to, without what follows the host's name, and the recap.
+var outcomes = regexp.MustCompile(`(?m)^(TASK .*|(?:ok|changed|skipping|fatal): \[\w+\]|\.\.\.ignoring|\w+ +: ok=.*)`)
+
+// TestEditsAreAnsibles runs each playbook of testdata/edit by ansible-playbook and by us, each on a tree of its own: what tasks
+// come to and the trees must be the same. A second run of both, without tasks that are tagged once, must change nothing.
+func TestEditsAreAnsibles(t *testing.T) {
+	bin := hostlerBinary(t)
+	plays, err := filepath.Glob("../testdata/edit/*.yml")
+	if err != nil || len(plays) == 0 {
+		t.Fatal(plays, err)
+	}
+	for _, file := range plays {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yml"), func(t *testing.T) {
+			want, wantTree := editedBy(t, file, "ansible-playbook")
+			got, tree := editedBy(t, file, bin, "play")
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("outcomes (-ansible +here):\n%s", diff)
+			}
+			if diff := cmp.Diff(wantTree, tree); diff != "" {
+				t.Errorf("trees (-ansible +here):\n%s", diff)
+			}
+		})
+	}
+}
+
+// editedBy runs a playbook twice on a new tree and gives what the first run came to, and the tree.
+func editedBy(t *testing.T, file string, program ...string) (outcome, tree string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../testdata/edit/tree")); err != nil {
+		t.Fatal(err)
+	}
+	file, err := filepath.Abs(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append(program, "-i", "localhost,", "-c", "local", "-e", "d="+dir, "-e", "ansible_python_interpreter=/usr/bin/python3", file)
+	first, code := playedBy(t, dir, args)
+	if code != 0 {
+		t.Errorf("%v ended with %d:\n%s", program, code, first)
+	}
+	tree = backups.ReplaceAllString(treeListing(t, dir), "BACKUP")
+	second, _ := playedBy(t, dir, append(args, "--skip-tags", "once"))
+	if again := strings.Join(outcomes.FindAllString(second, -1), "\n"); !strings.Contains(again, " changed=0 ") {
+		t.Errorf("the second run of %v changes something:\n%s", program, again)
+	}
+	return strings.Join(outcomes.FindAllString(first, -1), "\n"), tree
+}
+
+// backups are the ends of names of files kept.
+var backups = regexp.MustCompile(`\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~`)
