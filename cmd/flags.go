@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hostlerhq/hostler/run"
+	"github.com/hostlerhq/hostler/config"
 	"github.com/spf13/pflag"
 )
 
@@ -42,22 +42,22 @@ type connectFlags struct {
 	becomeFile   string
 }
 
-func (f *connectFlags) add(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.connection, "connection", "c", "", "how hosts are reached: ssh or local")
-	fs.StringVarP(&f.user, "user", "u", "", "log in as this user")
-	fs.StringVar(&f.privateKey, "private-key", "", "log in with this private key")
-	fs.StringVar(&f.privateKey, "key-file", "", "the same as --private-key")
-	fs.IntVarP(&f.timeout, "timeout", "T", 0, "seconds that connecting to a host may take (default 10)")
-	fs.BoolVarP(&f.askPass, "ask-pass", "k", false, "ask for the password to log in with")
-	fs.StringVar(&f.passFile, "connection-password-file", "", "file with the password to log in with")
+func (f *connectFlags) add(fs *pflag.FlagSet, c *config.Config) {
+	fs.StringVarP(&f.connection, "connection", "c", connection(c), "how hosts are reached: ssh or local")
+	fs.StringVarP(&f.user, "user", "u", c.Text(config.RemoteUser), "log in as this user")
+	fs.StringVar(&f.privateKey, "private-key", c.Path(config.PrivateKeyFile), "log in with this private key")
+	fs.StringVar(&f.privateKey, "key-file", c.Path(config.PrivateKeyFile), "the same as --private-key")
+	fs.IntVarP(&f.timeout, "timeout", "T", presetInt(c, config.Timeout), "seconds that connecting to a host may take (default 10)")
+	fs.BoolVarP(&f.askPass, "ask-pass", "k", c.Bool(config.AskPass), "ask for the password to log in with")
+	fs.StringVar(&f.passFile, "connection-password-file", c.Path(config.ConnectionPassFile), "file with the password to log in with")
 	fs.StringVar(&f.commonArgs, "ssh-common-args", "", "ssh arguments for every connection, such as '-J jump.example.org'")
 	fs.StringVar(&f.extraArgs, "ssh-extra-args", "", "further ssh arguments")
 	fs.StringVar(&f.hostKeys, "host-keys", "", "how host keys are checked: strict (known ones only), accept-new (record new ones, refuse changed ones) or off")
-	fs.BoolVarP(&f.become, "become", "b", false, "run as another user, root unless --become-user names one")
-	fs.StringVar(&f.becomeMethod, "become-method", "", "sudo (the default), su or doas")
-	fs.StringVar(&f.becomeUser, "become-user", "", "run as this user (default root)")
-	fs.BoolVarP(&f.askBecome, "ask-become-pass", "K", false, "ask for the password of sudo, su or doas")
-	fs.StringVar(&f.becomeFile, "become-password-file", "", "file with the password of sudo, su or doas")
+	fs.BoolVarP(&f.become, "become", "b", c.Bool(config.Become), "run as another user, root unless --become-user names one")
+	fs.StringVar(&f.becomeMethod, "become-method", preset(c, config.BecomeMethod), "sudo (the default), su or doas")
+	fs.StringVar(&f.becomeUser, "become-user", preset(c, config.BecomeUser), "run as this user (default root)")
+	fs.BoolVarP(&f.askBecome, "ask-become-pass", "K", c.Bool(config.BecomeAskPass), "ask for the password of sudo, su or doas")
+	fs.StringVar(&f.becomeFile, "become-password-file", c.Path(config.BecomePassFile), "file with the password of sudo, su or doas")
 	_ = fs.MarkHidden("key-file")
 }
 
@@ -78,11 +78,12 @@ type runFlags struct {
 	waiting int
 }
 
-func (r *runFlags) add(fs *pflag.FlagSet) {
-	fs.IntVarP(&r.forks, "forks", "f", run.DefaultForks, "how many hosts work at once")
+func (r *runFlags) add(fs *pflag.FlagSet, c *config.Config) {
+	fs.IntVarP(&r.forks, "forks", "f", c.Int(config.Forks), "how many hosts work at once")
 	fs.BoolVarP(&r.check, "check", "C", false, "change nothing; say what would change")
-	fs.BoolVarP(&r.diff, "diff", "D", false, "show what changes in files")
+	fs.BoolVarP(&r.diff, "diff", "D", c.Bool(config.DiffAlways), "show what changes in files")
 	fs.CountVarP(&r.verbose, "verbose", "v", "show more; -vvv also connections")
+	r.verbose = c.Int(config.Verbosity)
 	fs.IntVar(&r.waiting, "tell-waiting", 60, "name hosts that are at a task for so many seconds, and again when that doubled; 0 never")
 	fs.StringVar(&r.output, "output", "text", "text, or jsonl for one JSON object an event")
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/filters"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/document"
@@ -23,33 +24,24 @@ import (
 
 // newEngine makes the template engine with Ansible's settings, and the lookups for with_X.
 func newEngine(s Streams, ring *vault.Keyring, hosts func(patterns []string) ([]string, error)) (*vars.Engine, *filters.Lookups) {
-	env := jinja.New(jinja.Options{TrimBlocks: true, KeepTrailingNewline: true, NoneEmpty: true, RawStrings: true})
+	env := jinja.New(jinja.Options{TrimBlocks: true, KeepTrailingNewline: true, NoneEmpty: true, RawStrings: true, AllowUndefined: !s.conf.Bool(config.UndefinedErrors)})
 	lookups := filters.Register(env, filters.Options{
 		ReadFile: ring.ReadFile,
 		Hosts:    hosts,
 		Warn:     func(text string) { fmt.Fprintf(s.Err, "[WARNING]: %s\n", text) },
 		Setting: func(name string) (any, bool) {
-			v := s.Env("ANSIBLE_" + strings.TrimPrefix(name, "DEFAULT_"))
-			return v, v != ""
+			v, ok := s.conf.Constant(name)
+			return v, ok
 		},
 	})
 	return &vars.Engine{Env: env, Unseal: unseal(ring), MergeHashes: mergeHashes(s), Legacy: textOnly(s)}, lookups
 }
 
 // mergeHashes reports hash_behaviour=merge.
-func mergeHashes(s Streams) bool { return setting(s, "HASH_BEHAVIOUR") == "merge" }
+func mergeHashes(s Streams) bool { return s.conf.Text(config.HashBehaviour) == "merge" }
 
 // textOnly reports jinja2_native=false: expressions give text, as they did before ansible-core 2.19.
-func textOnly(s Streams) bool { return turnedOff(s, "JINJA2_NATIVE") }
-
-// turnedOff reports whether a setting is set to a word for no.
-func turnedOff(s Streams, name string) bool {
-	switch strings.ToLower(setting(s, name)) {
-	case "n", "no", "f", "false", "off", "0", "0.0":
-		return true
-	}
-	return false
-}
+func textOnly(s Streams) bool { return !s.conf.Bool(config.Jinja2Native) }
 
 // hostNames gives the lookup inventory_hostnames its hosts; inv is the inventory once it is loaded. As in Ansible
 // a pattern that cannot be read stands for no host.
@@ -85,10 +77,8 @@ func (f *inventoryFlags) list(s Streams) []string {
 	if len(f.sources) > 0 {
 		return f.sources
 	}
-	for _, name := range []string{"HOSTLER_INVENTORY", "ANSIBLE_INVENTORY"} {
-		if v := s.Env(name); v != "" {
-			return strings.Split(v, ",")
-		}
+	if set := s.conf.Sources(config.Inventory); len(set) > 0 {
+		return set
 	}
 	for _, path := range defaultInventories() {
 		if _, err := os.Stat(path); err == nil {
@@ -116,7 +106,12 @@ func (f *inventoryFlags) load(ctx context.Context, s Streams, ring *vault.Keyrin
 			}
 			return localexec.Output(ctx, localexec.Program{Path: abs, Args: args})
 		},
-		AnyUnparsedFatal: true,
+		AnyUnparsedFatal: s.conf.Bool(config.AnyUnparsedFailed),
+		UnparsedFatal:    s.conf.Bool(config.UnparsedFailed),
+		Enabled:          s.conf.List(config.InventoryEnabled),
+		IgnoreExtensions: s.conf.List(config.InventoryExts),
+		IgnorePatterns:   s.conf.List(config.InventoryPatterns),
+		GroupNames:       s.conf.Text(config.GroupNames),
 		MergeHashes:      mergeHashes(s),
 		PlaybookDir:      playbookDir,
 		ExtraVars:        extra,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/report"
 	"github.com/hostlerhq/hostler/run"
@@ -40,11 +41,11 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 	}
 	fs := c.Flags()
 	o.inventoryFlags.add(fs)
-	o.connectFlags.add(fs)
-	o.runFlags.add(fs)
+	o.connectFlags.add(fs, s.conf)
+	o.runFlags.add(fs, s.conf)
 	o.tagFlags.add(fs)
 	o.resumeFlags.add(fs)
-	fs.BoolVar(&o.forceHandlers, "force-handlers", false, "run handlers even after a host failed")
+	fs.BoolVar(&o.forceHandlers, "force-handlers", s.conf.Bool(config.ForceHandlers), "run handlers even after a host failed")
 	fs.BoolVar(&o.step, "step", false, "ask before each task: no, yes, or continue without asking")
 	fs.BoolVar(&o.assertIdempotent, "assert-idempotent", false, "run a second time and fail, with status 3, when that changes anything")
 	fs.BoolVar(&o.syntaxOnly, "syntax-check", false, "only look for mistakes")
@@ -55,6 +56,7 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 }
 
 func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths []string) error {
+	o.tags, o.skip = append(s.conf.List(config.TagsRun), o.tags...), append(s.conf.List(config.TagsSkip), o.skip...)
 	for _, path := range paths {
 		if err := playbookThere(path); err != nil {
 			return err

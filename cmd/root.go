@@ -5,6 +5,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/spf13/cobra"
@@ -19,7 +20,20 @@ func Main(args []string, s Streams) (status int) {
 	defer guard(s, &status)
 	in, release := watchInterrupts()
 	defer release()
+	tool := ansibleTool(args[0])
+	s.compat = tool != ""
+	odd := loadSettings(&s)
 	root := newRoot(s, in)
+	if tool != "" {
+		root = newTool(tool, s, in)
+		args = wholeOptions(root, args)
+	}
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if strings.HasPrefix(c.CommandPath(), "hostler config") {
+			return nil // which tells of them itself
+		}
+		return settingsTold(s, odd)
+	}
 	root.SetArgs(args[1:])
 	return finish(s, root.ExecuteContext(in.ctx))
 }
@@ -30,17 +44,10 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 		Short: "Run playbooks and modules on hypervisors over SSH",
 		Long: "Hostler runs YAML playbooks and single modules on many hosts at once, over SSH and without\n" +
 			"anything installed there but sshd, sh and the host's own tools.",
-		Version:       version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          noSuchCommand,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: noSuchCommand,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetIn(s.In)
-	root.SetOut(s.Out)
-	root.SetErr(s.Err)
-	root.SetVersionTemplate("hostler {{.Version}}\n")
-	root.SetFlagErrorFunc(optionError)
+	asRoot(root, s, "hostler {{.Version}}\n")
 	root.AddCommand(
 		newPlay(s, in),
 		newCheck(s, in),
@@ -50,10 +57,22 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 		newVars(s),
 		newVault(s),
 		newDoc(s),
+		newConfig(s),
+		newLinks(s),
 		newTrust(s, in),
 		newDemo(s, in),
 	)
 	return root
+}
+
+// asRoot makes a command one that Main can run.
+func asRoot(c *cobra.Command, s Streams, versionText string) {
+	c.Version, c.SilenceErrors, c.SilenceUsage = version, true, true
+	c.SetIn(s.In)
+	c.SetOut(s.Out)
+	c.SetErr(s.Err)
+	c.SetVersionTemplate(versionText)
+	c.SetFlagErrorFunc(optionError)
 }
 
 // noSuchCommand words an unknown subcommand, with a near name.

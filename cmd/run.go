@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/document"
 	"github.com/hostlerhq/hostler/jinja/value"
@@ -45,10 +46,10 @@ func newRun(s Streams, in *interrupts) *cobra.Command {
 	}
 	fs := c.Flags()
 	o.inventoryFlags.add(fs)
-	o.connectFlags.add(fs)
-	o.runFlags.add(fs)
-	fs.StringVarP(&o.module, "module-name", "m", "command", "the module to run")
-	fs.StringVarP(&o.args, "args", "a", "", "its arguments: key=value …, free-form text, or a JSON object")
+	o.connectFlags.add(fs, s.conf)
+	o.runFlags.add(fs, s.conf)
+	fs.StringVarP(&o.module, "module-name", "m", s.conf.Text(config.ModuleName), "the module to run")
+	fs.StringVarP(&o.args, "args", "a", s.conf.Text(config.ModuleArgs), "its arguments: key=value …, free-form text, or a JSON object")
 	fs.BoolVarP(&o.oneLine, "one-line", "o", false, "one line a host")
 	fs.BoolVarP(&o.group, "group", "G", false, "print each different result once, with the hosts that gave it")
 	fs.BoolVar(&o.live, "live", false, "show output as it comes, each line with its host")

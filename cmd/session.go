@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/hostlerhq/hostler/check"
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/filters"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/secret"
 	"github.com/hostlerhq/hostler/inventory"
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
-	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/catalog"
 	"github.com/hostlerhq/hostler/playbook"
 	"github.com/hostlerhq/hostler/report"
@@ -69,7 +69,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 	ss.loader = &playbook.Loader{
 		Open:    ring.ReadFile,
 		Modules: catalog.Lookup(), Actions: actions.Specs, Names: moduleNames(),
-		RolesPath: rolesPath(s), CollectionsPath: collectionsPath(s),
+		RolesPath: s.conf.Paths(config.RolesPath), CollectionsPath: s.conf.Paths(config.CollectionsPath),
 		CheckTemplate: ss.checkTemplate, Early: earlyNames(ctx, ss.engine, extra),
 	}
 	ss.opts = run.Options{
@@ -81,11 +81,12 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 			}
 			return again, err
 		},
-		HideFacts: turnedOff(s, "INJECT_FACT_VARS"), ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
+		ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
-		InventorySources: inv.list(s), Managed: "Ansible managed", Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),
+		InventorySources: inv.list(s), Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),
 		TellWaiting: time.Duration(r.waiting) * time.Second,
 	}
+	apply(&ss.opts, s.conf)
 	return ss, nil
 }
 
@@ -120,23 +121,6 @@ func (ss *session) checkTemplate(text string, pos diag.Pos, expr bool) *diag.Err
 	return diag.Errorf(pos, "%w", err)
 }
 
-// rolesPath are the folders with roles besides those of the playbook.
-func rolesPath(s Streams) []string {
-	if v := s.Env("ANSIBLE_ROLES_PATH"); v != "" {
-		return strings.Split(v, ":")
-	}
-	return []string{expandHome("~/.ansible/roles"), "/usr/share/ansible/roles", "/etc/ansible/roles"}
-}
-
-func collectionsPath(s Streams) []string {
-	for _, name := range []string{"ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"} {
-		if v := s.Env(name); v != "" {
-			return strings.Split(v, ":")
-		}
-	}
-	return []string{expandHome("~/.ansible/collections"), "/usr/share/ansible/collections"}
-}
-
 func expandHome(path string) string {
 	rest, ok := strings.CutPrefix(path, "~/")
 	home, err := os.UserHomeDir()
@@ -165,7 +149,10 @@ func (f *connectFlags) defaults(s Streams) (run.ConnectDefaults, error) {
 		Connection: f.connection, User: f.user, PrivateKey: f.privateKey, Timeout: f.connectTimeout(),
 		Args: f.args(), HostKeys: f.hostKeys, Become: f.become, BecomeMethod: f.becomeMethod, BecomeUser: f.becomeUser,
 	}
-	var err error
+	err := applyConnect(&d, s.conf)
+	if err != nil {
+		return d, err
+	}
 	if d.Password, err = password(s, f.askPass, f.passFile, "SSH password: "); err != nil {
 		return d, err
 	}
@@ -287,27 +274,28 @@ const maxSkipped = 20
 
 // reportOptions are what text is printed with.
 func (r *runFlags) reportOptions(s Streams) report.Options {
-	o := report.Options{Out: s.Out, Err: s.Err, Width: s.Width, Color: wantColor(s), Verbosity: r.verbose}
+	c := s.conf
+	o := report.Options{
+		Out: s.Out, Err: s.Err, Width: s.Width, Color: wantColor(s), Verbosity: r.verbose,
+		HideSkipped: !c.Bool(config.DisplaySkipped), HideOK: !c.Bool(config.DisplayOK), FailedToErr: c.Bool(config.DisplayFailedStderr),
+		CheckMarkers: c.Bool(config.CheckModeMarkers), ShowCustomStats: c.Bool(config.ShowCustomStats), PathOnFailure: c.Bool(config.PathOnFailure),
+		NoWarnings: !c.Bool(config.ActionWarnings), DiffContext: c.Int(config.DiffContext),
+	}
 	if r.verbose == 0 {
 		o.FoldSkipped = maxSkipped
 	}
 	return o
 }
 
-// wantColor follows the terminal, NO_COLOR (https://no-color.org) and Ansible's two variables.
+// wantColor follows the terminal, NO_COLOR (https://no-color.org) and the settings.
 func wantColor(s Streams) bool {
 	switch {
-	case s.Env("ANSIBLE_FORCE_COLOR") != "" && !falseWord(s.Env("ANSIBLE_FORCE_COLOR")):
+	case s.conf.Bool(config.ForceColor):
 		return true
-	case s.Env("NO_COLOR") != "", s.Env("ANSIBLE_NOCOLOR") != "" && !falseWord(s.Env("ANSIBLE_NOCOLOR")), s.Env("TERM") == "dumb":
+	case s.Env("NO_COLOR") != "", s.conf.Bool(config.NoColor), s.Env("TERM") == "dumb":
 		return false
 	}
 	return s.Terminal
-}
-
-func falseWord(v string) bool {
-	b, err := modules.Bool(v)
-	return err == nil && !b
 }
 
 // live puts the last line below a sink where somebody watches a terminal.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/hostlerhq/hostler/config"
 	"golang.org/x/term"
 )
 
@@ -18,6 +19,9 @@ type Streams struct {
 	Ask      bool
 	// Env gives an environment variable.
 	Env func(name string) string
+
+	conf   *config.Config // what files and environment set; Main reads it
+	compat bool           // called by one of Ansible's names
 }
 
 // SystemStreams are the process's own.

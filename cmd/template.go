@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/filters"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/inventory"
@@ -97,7 +98,7 @@ func (f *inventoryFlags) hostScope(ctx context.Context, s Streams, host, playboo
 		return nil, nil, nil, err
 	}
 	scope, err := run.HostScope(run.Options{
-		Inventory: inv, Engine: engine, ExtraVars: extra, Managed: "Ansible managed", InventorySources: f.list(s),
+		Inventory: inv, Engine: engine, ExtraVars: extra, Managed: s.conf.Text(config.AnsibleManaged), InventorySources: f.list(s),
 	}, orDefault(host, "localhost"))
 	return scope, engine.Env, ring, err
 }

@@ -42,7 +42,7 @@ func newTrust(s Streams, in *interrupts) *cobra.Command {
 	}
 	fs := c.Flags()
 	o.inventoryFlags.add(fs)
-	o.connectFlags.add(fs)
+	o.connectFlags.add(fs, s.conf)
 	fs.BoolVarP(&o.yes, "yes", "y", false, "record new keys without asking: only where the network is trusted")
 	fs.StringVar(&o.installKey, "install-key", "", "public key file to add to authorized_keys")
 	fs.CountVarP(&o.verbose, "verbose", "v", "show more; -vvv also connections")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/vault"
 	"github.com/spf13/cobra"
@@ -103,7 +104,7 @@ func (o *vaultOptions) writing(ctx context.Context) (vault.Secret, error) {
 
 // choose picks the password of --encrypt-vault-id; of several somebody must have chosen.
 func (o *vaultOptions) choose(ring *vault.Keyring) (vault.Secret, error) {
-	id := orDefault(o.encryptID, setting(o.s, "VAULT_ENCRYPT_IDENTITY"))
+	id := orDefault(o.encryptID, o.s.conf.Text(config.VaultEncryptID))
 	ids := ring.IDs()
 	if id == "" && len(ring.Secrets()) > 1 {
 		return vault.Secret{}, hintError{
@@ -267,7 +268,7 @@ func (o *vaultOptions) rekey(ring *vault.Keyring, key vault.Secret, args []strin
 // passwords of the environment's list count too.
 func (o *vaultOptions) newKey(ctx context.Context) (vault.Secret, error) {
 	var sources []vault.Source
-	if orDefault(o.encryptID, setting(o.s, "VAULT_ENCRYPT_IDENTITY")) != "" {
+	if orDefault(o.encryptID, o.s.conf.Text(config.VaultEncryptID)) != "" {
 		known := &vaultFlags{}
 		listed, err := known.sources(o.s)
 		if err != nil {
@@ -294,7 +295,7 @@ func (o *vaultOptions) newKey(ctx context.Context) (vault.Secret, error) {
 	if err != nil {
 		return vault.Secret{}, err
 	}
-	chosen, ok := ring.Secret(orDefault(o.encryptID, setting(o.s, "VAULT_ENCRYPT_IDENTITY")))
+	chosen, ok := ring.Secret(orDefault(o.encryptID, o.s.conf.Text(config.VaultEncryptID)))
 	if !ok {
 		return o.choose(ring)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/internal/secret"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/vault"
@@ -27,19 +28,11 @@ func (f *vaultFlags) add(fs *pflag.FlagSet) {
 	_ = fs.MarkHidden("ask-vault-pass")
 }
 
-// setting gives a setting of the environment, ours before Ansible's.
-func setting(s Streams, name string) string {
-	if v := s.Env("HOSTLER_" + name); v != "" {
-		return v
-	}
-	return s.Env("ANSIBLE_" + name)
-}
-
 // vaultSources lists where passwords come from, the better ones first as in Ansible: the environment's list of ids,
 // --vault-id, --vault-password-file, the environment's file, the question.
 func (f *vaultFlags) sources(s Streams) ([]vault.Source, error) {
 	var out []vault.Source
-	for _, text := range append(words([]string{setting(s, "VAULT_IDENTITY_LIST")}), f.ids...) {
+	for _, text := range append(s.conf.List(config.VaultIdentityList), f.ids...) {
 		src, err := vault.ParseSource(text)
 		if err != nil {
 			return nil, hintError{optionsError{err}, "write --vault-id ID@FILE or --vault-id ID@prompt"}
@@ -47,15 +40,15 @@ func (f *vaultFlags) sources(s Streams) ([]vault.Source, error) {
 		out = append(out, src)
 	}
 	files := f.files
-	if file := setting(s, "VAULT_PASSWORD_FILE"); file != "" {
+	if file := s.conf.Path(config.VaultPasswordFile); file != "" {
 		files = append(files, file)
 	}
-	return append(out, f.plain(s, files, f.ask)...), nil
+	return append(out, f.plain(s, files, f.ask || s.conf.Bool(config.AskVaultPass))...), nil
 }
 
 // plain are the sources that have no id of their own.
 func (f *vaultFlags) plain(s Streams, files []string, ask bool) []vault.Source {
-	id := orDefault(setting(s, "VAULT_IDENTITY"), vault.DefaultID)
+	id := s.conf.Text(config.VaultIdentity)
 	var out []vault.Source
 	for _, file := range files {
 		out = append(out, vault.Source{ID: id, From: file})
@@ -77,13 +70,12 @@ func (f *vaultFlags) keyring(ctx context.Context, s Streams) (*vault.Keyring, er
 
 func vaultLoader(s Streams) vault.Loader {
 	ask := prompter(s)
-	exact := setting(s, "VAULT_ID_MATCH")
 	return vault.Loader{
 		Ask: func(ctx context.Context, question string) (secret.Text, error) { return ask(ctx, question, false) },
 		// Scripts may ask the user themselves.
 		Stdin: s.In, Stderr: s.Err,
 		Warn:  func(text string) { fmt.Fprintf(s.Err, "[WARNING]: %s\n", text) },
-		Exact: exact != "" && !falseWord(exact),
+		Exact: s.conf.Bool(config.VaultIDMatch),
 	}
 }
 

@@ -18,6 +18,8 @@ type Source struct {
 	Env  func(name string) string
 	Home string // of the user; "" is unknown
 	Etc  string // "/etc" when empty
+	// Defaults stand in for those of the table.
+	Defaults map[Name]string
 }
 
 // Config is the settings of one run. It does not change.
@@ -38,6 +40,9 @@ func Load(src Source) (*Config, diag.List) {
 	}
 	c := &Config{src: src, table: Table(), where: make(map[Name]int)}
 	for i := range c.table {
+		if d, ok := src.Defaults[c.table[i].Name]; ok {
+			c.table[i].Default = d
+		}
 		for _, name := range c.table[i].keys() {
 			c.where[name] = i
 		}

@@ -60,8 +60,8 @@ defaults.plugin_filters_cfg
 
 const notDone = `
 defaults.fact_caching CACHE_PLUGIN default=memory
-defaults.jinja2_extensions JINJA2_EXTENSIONS
-defaults.error_on_undefined_vars ERROR_ON_UNDEFINED_VARS default=true
+defaults.duplicate_dict_key DUPLICATE_YAML_DICT_KEY default=warn
+defaults.max_diff_size MAX_DIFF_SIZE default=104448
 defaults.allow_unsafe_lookups default=false
 defaults.enable_task_debugger ENABLE_TASK_DEBUGGER default=false
 defaults.null_representation NULL_REPRESENTATION
@@ -123,12 +123,12 @@ defaults.cow_whitelist defaults.cowsay_enabled_stencils COW_ACCEPTLIST COW_WHITE
 defaults.fact_caching_connection CACHE_PLUGIN_CONNECTION
 defaults.fact_caching_prefix CACHE_PLUGIN_PREFIX
 defaults.fact_caching_timeout CACHE_PLUGIN_TIMEOUT
+defaults.jinja2_extensions JINJA2_EXTENSIONS
 defaults.debug DEBUG
 defaults.module_lang MODULE_LANG
 defaults.module_set_locale MODULE_SET_LOCALE
 defaults.poll_interval POLL_INTERVAL
 defaults.internal_poll_interval
-defaults.max_diff_size MAX_DIFF_SIZE
 defaults.show_per_host_start SHOW_PER_HOST_START
 defaults.pretty_results PRETTY_RESULTS
 defaults.command_warnings COMMAND_WARNINGS

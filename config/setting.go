@@ -98,3 +98,21 @@ func (s *Setting) check(v Value) *diag.Error {
 	}
 	return diag.Errorf(v.Pos, "setting %s cannot be %q", what, v.Text).WithHint("%s", hint)
 }
+
+// Variables are the names of the environment that set it, the strongest first.
+func (s *Setting) Variables() []string {
+	var out []string
+	for _, prefix := range []string{"HOSTLER_", "ANSIBLE_"} {
+		for _, name := range s.Env {
+			if plain, ok := strings.CutPrefix(name, "="); ok {
+				name = plain
+			} else {
+				name = prefix + name
+			}
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}

@@ -61,7 +61,7 @@ const (
 	LogPath             Name = "defaults.log_path"
 	RetryFiles          Name = "defaults.retry_files_enabled"
 	RetryFilesPath      Name = "defaults.retry_files_save_path"
-	DuplicateKey        Name = "defaults.duplicate_dict_key"
+	UndefinedErrors     Name = "defaults.error_on_undefined_vars"
 	GroupNames          Name = "defaults.force_valid_group_names"
 	DiffAlways          Name = "diff.always"
 	DiffContext         Name = "diff.context"
@@ -164,8 +164,8 @@ func runSettings() []Setting {
 		{Name: NoLog, Env: env("NO_LOG"), Kind: Bool, Default: "false"},
 		{Name: HashBehaviour, Env: env("HASH_BEHAVIOUR"), Kind: OneOf, Default: "replace", Choices: []string{"replace", "merge"}},
 		{Name: Jinja2Native, Env: env("JINJA2_NATIVE"), Kind: Bool, Default: "true"},
+		{Name: UndefinedErrors, Env: env("ERROR_ON_UNDEFINED_VARS"), Kind: Bool, Default: "true"},
 		{Name: AnsibleManaged, Env: env("MANAGED_STR"), Default: "Ansible managed"},
-		{Name: DuplicateKey, Env: env("DUPLICATE_YAML_DICT_KEY"), Kind: OneOf, Default: "warn", Choices: []string{"error", "warn", "ignore"}},
 		{Name: VaultPasswordFile, Env: env("VAULT_PASSWORD_FILE"), Kind: Path},
 		{Name: VaultIdentity, Env: env("VAULT_IDENTITY"), Default: "default"},
 		{Name: VaultIdentityList, Env: env("VAULT_IDENTITY_LIST"), Kind: List},

@@ -422,7 +422,7 @@ func (r *request) rendered(path, text string) (string, error) {
 		}
 		*to = b
 	}
-	own, err := templateNames(path)
+	own, err := r.l.templateNames(path)
 	if err != nil {
 		return "", err
 	}
@@ -441,7 +441,7 @@ func (r *request) rendered(path, text string) (string, error) {
 }
 
 // templateNames are the variables about itself that a template has.
-func templateNames(path string) (*value.Dict, error) {
+func (l *Lookups) templateNames(path string) (*value.Dict, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
@@ -450,10 +450,16 @@ func templateNames(path string) (*value.Dict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name of this machine: %w", err)
 	}
+	managed := any("Ansible managed")
+	if l.o.Setting != nil {
+		if v, ok := l.o.Setting("DEFAULT_MANAGED_STR"); ok {
+			managed = v
+		}
+	}
 	const stamp = "2006-01-02 15:04:05.000000"
 	return value.NewDict("template_path", path, "template_fullpath", path, "template_host", host, "template_uid", ownerName(st),
 		"template_mtime", st.ModTime().Format(stamp), "template_run_date", time.Now().Format(stamp),
-		"ansible_managed", "Ansible managed"), nil
+		"ansible_managed", managed), nil
 }
 
 func lookupCSV(r *request) ([]any, error) {

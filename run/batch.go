@@ -183,10 +183,25 @@ func (p *play) gather(ctx context.Context, want func(*playbook.Task) bool) {
 	} {
 		if f.Set {
 			t.Args.Values.Set(name, f.Value)
+		} else if v := p.r.o.gatherDefault(name); v != nil {
+			t.Args.Values.Set(name, v)
 		}
 	}
 	p.smart = !explicit && p.r.o.Gathering == "smart"
 	p.gatherNode = t
+}
+
+// gatherDefault gives what settings say of an argument of gather_facts, or nil.
+func (o *Options) gatherDefault(name string) any {
+	switch {
+	case name == "gather_subset" && len(o.GatherSubset) > 0:
+		return texts(o.GatherSubset)
+	case name == "gather_timeout" && o.GatherTimeout > 0:
+		return o.GatherTimeout
+	case name == "fact_path" && o.FactPath != "":
+		return o.FactPath
+	}
+	return nil
 }
 
 // makeHandlers names the play's handlers.

@@ -63,7 +63,11 @@ type Options struct {
 	AnyErrorsFatal, NoLog bool
 	Gathering, Strategy   string
 	TaskTimeout           time.Duration
-	Poll                  time.Duration // between two looks at a job (async); 0 is 15 s
+	// GatherSubset, GatherTimeout (seconds) and FactPath are what a play gathers with when it does not say; zero is the module's own.
+	GatherSubset  []string
+	GatherTimeout int
+	FactPath      string
+	Poll          time.Duration // between two looks at a job (async); 0 is 15 s
 	// HideFacts keeps facts from being variables of their own (inject_facts_as_vars=false).
 	HideFacts bool
 	// MissingHandlerWarns makes a notify without handler a warning.
