@@ -5,13 +5,17 @@ LDFLAGS  = -s -w -X github.com/hostlerhq/hostler/cmd.version=$(VERSION)
 LINT     = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUM      = $(GO) run ./internal/testsum
 
-.PHONY: all build demo test unit script integration race e2e bench docs lint fmt fuzz prepare clean
+.PHONY: all build install-links demo test unit script integration race e2e bench docs lint fmt fuzz prepare clean
 
 all: build
 
 # A pure Go binary without cgo: one file that runs on any Linux of its architecture.
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hostler ./cmd/hostler
+
+# Links under the names of Ansible's programs: make install-links DIR=~/bin
+install-links: build
+	./bin/hostler links $(DIR)
 
 demo: build
 	./bin/hostler demo

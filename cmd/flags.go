@@ -21,6 +21,8 @@ func (f *inventoryFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.sources, "inventory", "i", nil, "inventory file, folder or script, or host names separated by commas; may be repeated")
 	fs.StringVarP(&f.limit, "limit", "l", "", "work on these of the hosts only (a pattern, or @file)")
 	fs.StringArrayVarP(&f.extra, "extra-vars", "e", nil, "variables that win over all others: k=v …, YAML or JSON text, or @file; may be repeated")
+	fs.StringArrayVar(&f.sources, "inventory-file", nil, "the same as --inventory")
+	_ = fs.MarkHidden("inventory-file")
 	f.vault.add(fs)
 }
 
@@ -58,7 +60,15 @@ func (f *connectFlags) add(fs *pflag.FlagSet, c *config.Config) {
 	fs.StringVar(&f.becomeUser, "become-user", preset(c, config.BecomeUser), "run as this user (default root)")
 	fs.BoolVarP(&f.askBecome, "ask-become-pass", "K", c.Bool(config.BecomeAskPass), "ask for the password of sudo, su or doas")
 	fs.StringVar(&f.becomeFile, "become-password-file", c.Path(config.BecomePassFile), "file with the password of sudo, su or doas")
-	_ = fs.MarkHidden("key-file")
+	fs.StringVar(&f.passFile, "conn-pass-file", c.Path(config.ConnectionPassFile), "the same as --connection-password-file")
+	fs.StringVar(&f.becomeFile, "become-pass-file", c.Path(config.BecomePassFile), "the same as --become-password-file")
+	ignored := ""
+	fs.StringVar(&ignored, "sftp-extra-args", "", "accepted and passed over: files go over ssh itself")
+	fs.StringVar(&ignored, "scp-extra-args", "", "accepted and passed over: files go over ssh itself")
+	fs.StringVarP(&ignored, "module-path", "M", "", "accepted and passed over: modules in Python cannot run here")
+	for _, name := range []string{"key-file", "conn-pass-file", "become-pass-file"} {
+		_ = fs.MarkHidden(name)
+	}
 }
 
 // args splits the ssh arguments.

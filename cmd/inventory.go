@@ -39,6 +39,8 @@ func newInventory(s Streams) *cobra.Command {
 	}
 	fs := c.Flags()
 	o.add(fs)
+	var verbose int
+	fs.CountVarP(&verbose, "verbose", "v", "accepted for scripts that give it")
 	fs.BoolVar(&o.listAll, "list", false, "all groups and hosts, as an inventory script would print them")
 	fs.StringVar(&o.host, "host", "", "the variables of one host")
 	fs.BoolVar(&o.graph, "graph", false, "groups and hosts as a tree, from the group given (default all)")

@@ -23,7 +23,8 @@ type playOptions struct {
 	tagFlags
 	resumeFlags
 	forceHandlers, syntaxOnly      bool
-	step, assertIdempotent         bool
+	step, flushCache               bool
+	assertIdempotent               bool
 	listHosts, listTasks, listTags bool
 }
 
@@ -48,6 +49,7 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 	fs.BoolVar(&o.forceHandlers, "force-handlers", s.conf.Bool(config.ForceHandlers), "run handlers even after a host failed")
 	fs.BoolVar(&o.step, "step", false, "ask before each task: no, yes, or continue without asking")
 	fs.BoolVar(&o.assertIdempotent, "assert-idempotent", false, "run a second time and fail, with status 3, when that changes anything")
+	fs.BoolVar(&o.flushCache, "flush-cache", false, "accepted and passed over: no facts are kept from one run to the next")
 	fs.BoolVar(&o.syntaxOnly, "syntax-check", false, "only look for mistakes")
 	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts of each play")
 	fs.BoolVar(&o.listTasks, "list-tasks", false, "only list the tasks that would run")

@@ -2,9 +2,11 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/internal/diag"
@@ -29,6 +31,8 @@ type runOptions struct {
 	many                 bool // hosts, so that live output needs their names
 	listHosts            bool
 	background, poll     int // seconds
+	taskTimeout          int // seconds
+	tree, playbookDir    string
 }
 
 func newRun(s Streams, in *interrupts) *cobra.Command {
@@ -54,12 +58,18 @@ func newRun(s Streams, in *interrupts) *cobra.Command {
 	fs.BoolVarP(&o.group, "group", "G", false, "print each different result once, with the hosts that gave it")
 	fs.BoolVar(&o.live, "live", false, "show output as it comes, each line with its host")
 	fs.IntVarP(&o.background, "background", "B", 0, "let the module run for at most so many seconds as a job of its own")
-	fs.IntVarP(&o.poll, "poll", "P", 15, "with -B: seconds between two looks at the job; 0 leaves it alone")
+	fs.IntVarP(&o.poll, "poll", "P", s.conf.Int(config.PollInterval), "with -B: seconds between two looks at the job; 0 leaves it alone")
+	fs.IntVar(&o.taskTimeout, "task-timeout", s.conf.Int(config.TaskTimeout), "seconds that the module may take; 0 is no limit")
+	fs.StringVarP(&o.tree, "tree", "t", "", "write each host's result into a file of this folder, as JSON")
+	fs.StringVar(&o.playbookDir, "playbook-dir", s.conf.Path(config.PlaybookDir), "folder whose group_vars, host_vars, files and templates count too")
 	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts")
 	return c
 }
 
 func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern string) error {
+	if o.live && o.group {
+		return hintError{optionsError{errors.New("--live and --group do not go together")}, "output that is shown as it comes cannot be grouped"}
+	}
 	if err := o.needArgs(pattern); err != nil {
 		return err
 	}
@@ -71,7 +81,7 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 		task.Async = playbook.Field{Value: o.background, Set: true}
 		task.Poll = playbook.Field{Value: o.poll, Set: true}
 	}
-	ss, err := o.runFlags.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, "")
+	ss, err := o.runFlags.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, o.playbookDir)
 	if err != nil {
 		return err
 	}
@@ -94,7 +104,10 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 	o.many = len(hosts) > 1
 	o.live = o.live || !o.many && s.Terminal
 	ss.opts.LiveOutput = o.live
-	ss.opts.Sink = o.sink(s)
+	ss.opts.TaskTimeout = time.Duration(o.taskTimeout) * time.Second
+	if ss.opts.Sink, err = o.sinks(s); err != nil {
+		return err
+	}
 	result, err := run.AdHoc(ctx, pattern, task, ss.opts)
 	if closeErr := ss.opts.Sink.Close(); closeErr != nil && err == nil {
 		return fmt.Errorf("print the results: %w", closeErr)
@@ -117,6 +130,18 @@ func (o *runOptions) needArgs(pattern string) error {
 		hint = "did you mean hostler play " + pattern + "?"
 	}
 	return hintError{optionsError{fmt.Errorf("No argument passed to %s module", o.module)}, hint}
+}
+
+// sinks are that of the screen and, with --tree, that of the files.
+func (o *runOptions) sinks(s Streams) (run.Sink, error) {
+	if o.tree == "" {
+		return o.sink(s), nil
+	}
+	tree, err := report.NewTree(o.tree)
+	if err != nil {
+		return nil, err
+	}
+	return report.Tee(o.sink(s), tree), nil
 }
 
 func (o *runOptions) sink(s Streams) run.Sink {

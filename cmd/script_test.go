@@ -14,12 +14,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	program := func() {
+		status := cmd.Main(os.Args, cmd.SystemStreams())
+		notePeak()
+		os.Exit(status)
+	}
 	testscript.Main(m, map[string]func(){
-		"hostler": func() {
-			status := cmd.Main(os.Args, cmd.SystemStreams())
-			notePeak()
-			os.Exit(status)
-		},
+		"hostler": program, "ansible": program, "ansible-playbook": program, "ansible-inventory": program, "ansible-vault": program,
 	})
 }
 

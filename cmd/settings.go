@@ -2,8 +2,8 @@ package cmd
 
 import (
 	"fmt"
-	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hostlerhq/hostler/config"
@@ -14,7 +14,7 @@ import (
 
 // loadSettings reads the settings. Under Ansible's names some defaults are Ansible's own.
 func loadSettings(s *Streams) diag.List {
-	src := config.Source{Env: s.Env, Home: s.Env("HOME"), Defaults: map[config.Name]string{}}
+	src := config.Source{Env: s.Env, Home: strings.TrimSuffix(expandHome("~/"), "/"), Defaults: map[config.Name]string{}}
 	if s.compat {
 		src.Defaults[config.Jinja2Native] = "false"
 		src.Defaults[config.AnyUnparsedFailed] = "false"
@@ -30,6 +30,7 @@ func apply(o *run.Options, c *config.Config) {
 	o.Gathering, o.Strategy = c.Text(config.Gathering), c.Text(config.Strategy)
 	o.GatherSubset, o.GatherTimeout, o.FactPath = c.List(config.GatherSubset), c.Int(config.GatherTimeout), c.Text(config.FactPath)
 	o.TaskTimeout = time.Duration(c.Int(config.TaskTimeout)) * time.Second
+	o.Poll = time.Duration(c.Int(config.PollInterval)) * time.Second
 	o.HideFacts = !c.Bool(config.InjectFacts)
 	o.MissingHandlerWarns = !c.Bool(config.MissingHandler)
 	o.Managed = c.Text(config.AnsibleManaged)
@@ -105,17 +106,4 @@ func settingsTold(s Streams, found diag.List) error {
 		fmt.Fprintf(s.Err, "[WARNING]: %s\n", text)
 	}
 	return nil
-}
-
-// logged gives a file of log_path to write to beside the screen, or nil.
-func logged(c *config.Config) (*os.File, error) {
-	path := c.Path(config.LogPath)
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open log_path: %w", err)
-	}
-	return f, nil
 }

@@ -155,8 +155,11 @@ log_path=$LOGS/run.log
 	home := filepath.Join(filepath.Dir(work), "home")
 	got := []any{c.Sources(Inventory), c.Paths(RolesPath), c.Text(RemoteUser), c.List(CallbacksEnabled), c.Text(AnsibleManaged), c.Path(LogPath)}
 	want := []any{
-		[]string{work + "/hosts.ini"}, []string{work + "/roles", home + "/more", "/abs"}, "admin",
-		[]string{"timer", "profile_tasks"}, "Made by # hand", "/logs/run.log",
+		[]string{work + "/hosts.ini"},
+		[]string{work + "/roles", home + "/more", "/abs"},
+		"admin",
+		[]string{"timer", "profile_tasks"},
+		"Made by # hand", "/logs/run.log",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -127,7 +127,6 @@ defaults.jinja2_extensions JINJA2_EXTENSIONS
 defaults.debug DEBUG
 defaults.module_lang MODULE_LANG
 defaults.module_set_locale MODULE_SET_LOCALE
-defaults.poll_interval POLL_INTERVAL
 defaults.internal_poll_interval
 defaults.show_per_host_start SHOW_PER_HOST_START
 defaults.pretty_results PRETTY_RESULTS

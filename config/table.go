@@ -30,6 +30,7 @@ const (
 	AnyErrorsFatal      Name = "defaults.any_errors_fatal"
 	ForceHandlers       Name = "defaults.force_handlers"
 	MissingHandler      Name = "defaults.error_on_missing_handler"
+	PollInterval        Name = "defaults.poll_interval"
 	TaskTimeout         Name = "defaults.task_timeout"
 	NoLog               Name = "defaults.no_log"
 	HashBehaviour       Name = "defaults.hash_behaviour"
@@ -161,6 +162,7 @@ func runSettings() []Setting {
 		{Name: ForceHandlers, Env: env("FORCE_HANDLERS"), Kind: Bool, Default: "false"},
 		{Name: MissingHandler, Env: env("ERROR_ON_MISSING_HANDLER"), Kind: Bool, Default: "true"},
 		{Name: TaskTimeout, Env: env("TASK_TIMEOUT"), Kind: Int, Default: "0"},
+		{Name: PollInterval, Env: env("POLL_INTERVAL"), Kind: Int, Default: "15"},
 		{Name: NoLog, Env: env("NO_LOG"), Kind: Bool, Default: "false"},
 		{Name: HashBehaviour, Env: env("HASH_BEHAVIOUR"), Kind: OneOf, Default: "replace", Choices: []string{"replace", "merge"}},
 		{Name: Jinja2Native, Env: env("JINJA2_NATIVE"), Kind: Bool, Default: "true"},
