@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"github.com/hostlerhq/hostler/config"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,17 +21,16 @@ func stepper(s Streams) func(question string) (answer string) {
 	}
 }
 
-// retryFile gives what writes the hosts to try again, one a line, beside the playbook or where ANSIBLE_RETRY_FILES_SAVE_PATH says;
-// nil unless ANSIBLE_RETRY_FILES_ENABLED.
+// retryFile gives what writes the hosts to try again, one a line, beside the playbook or where retry_files_save_path says;
+// nil unless retry_files_enabled.
 func retryFile(s Streams) func(playbook string, hosts []string) (string, error) {
-	on := s.Env("ANSIBLE_RETRY_FILES_ENABLED")
-	if on == "" || falseWord(on) {
+	if !s.conf.Bool(config.RetryFiles) {
 		return nil
 	}
 	return func(playbook string, hosts []string) (string, error) {
 		dir, err := filepath.Abs(filepath.Dir(playbook))
-		if to := s.Env("ANSIBLE_RETRY_FILES_SAVE_PATH"); to != "" {
-			dir = expandHome(to)
+		if to := s.conf.Path(config.RetryFilesPath); to != "" {
+			dir = to
 			err = os.MkdirAll(dir, 0o755)
 		}
 		base := filepath.Base(playbook)
