@@ -13,6 +13,7 @@ import (
 	"github.com/hostlerhq/hostler/inventory"
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/playbook"
 )
 
@@ -44,7 +45,7 @@ func Playbooks(o Options, paths []string) (loaded []*playbook.Playbook, findings
 		pb, warnings, err := o.Loader.LoadAll(path)
 		c.found = append(c.found, warnings...)
 		if err != nil {
-			broken = true
+			broken = broken || loses(asList(err))
 			c.found.Add(err)
 		} else {
 			loaded = append(loaded, pb)
@@ -57,6 +58,14 @@ func Playbooks(o Options, paths []string) (loaded []*playbook.Playbook, findings
 		c.undefined()
 	}
 	return loaded, diag.Sorted(c.kept())
+}
+
+// loses reports whether mistakes keep tasks or files from being read, so that names that they define are not known.
+func loses(list diag.List) bool {
+	return slices.ContainsFunc(list, func(e *diag.Error) bool {
+		return slices.Contains([]string{playbook.RulePlaybook, playbook.RuleYAML, playbook.RuleKeyword, playbook.RuleRole, playbook.RuleFile}, e.Rule) &&
+			e.Severity == diag.Fatal
+	})
 }
 
 // checker is the state of one check.
@@ -74,6 +83,7 @@ type checker struct {
 	absent    []*diag.Error
 	templates map[string]bool // files that were read
 	varsFiles map[string]bool
+	docs      map[*modules.Module][]modules.ArgDoc
 }
 
 func newChecker(o Options) *checker {
@@ -82,7 +92,7 @@ func newChecker(o Options) *checker {
 	}
 	c := &checker{
 		Options: o, skip: newSkipper(o.SkipRules, o.ReadFile), seenTags: map[string]bool{}, templates: map[string]bool{},
-		varsFiles: map[string]bool{}, names: newNames(),
+		varsFiles: map[string]bool{}, docs: map[*modules.Module][]modules.ArgDoc{}, names: newNames(),
 	}
 	if o.Loader.Skip == nil {
 		o.Loader.Skip = c.skip.skips
@@ -105,7 +115,18 @@ func (c *checker) kept() diag.List {
 		}
 		out = append(out, e)
 	}
-	return out
+	return weighty(out)
+}
+
+// weighty drops warnings that are errors as well: one file may be taken in twice, once under a condition.
+func weighty(list diag.List) diag.List {
+	errs := map[string]bool{}
+	for _, e := range list {
+		if e.Severity == diag.Fatal {
+			errs[e.Error()] = true
+		}
+	}
+	return slices.DeleteFunc(list, func(e *diag.Error) bool { return e.Severity == diag.Warning && errs[e.Error()] })
 }
 
 // own reports whether a finding's rule is one that may be skipped even as an error.
@@ -145,6 +166,7 @@ func (c *checker) warn(rule string, pos diag.Pos, format string, args ...any) no
 func (c *checker) take(guard bool, warnings diag.List, err error) {
 	var errs diag.List
 	errs.Add(err)
+	c.names.open = c.names.open || loses(errs)
 	for _, e := range errs {
 		if guard {
 			e.Severity = diag.Warning

@@ -21,9 +21,13 @@ var decimalMode = regexp.MustCompile(`^[1-7][0-7]{2,3}$`)
 // traps looks for what YAML and the forms of arguments make of a task against what its author meant.
 func (w *walker) traps(t *playbook.Task) {
 	if t.Module != nil {
-		docs := t.Module.Docs()
+		args, read := w.docs[t.Module]
+		if !read {
+			args = t.Module.Docs().Args
+			w.docs[t.Module] = args
+		}
 		for _, n := range []*yaml.Node{t.Args.Node, t.Args.Extra} {
-			w.scalars(t, n, docs.Args)
+			w.scalars(t, n, args)
 		}
 	}
 	w.lostText(t)

@@ -79,7 +79,7 @@ func (ld *load) action(p place, t *Task, parts taskParts, at site) bool {
 // moduleKey picks the module out of a task's keys that are no keywords, and reports the others.
 func (ld *load) moduleKey(p place, t *Task, keys []document.Entry, at site) (document.Entry, bool) {
 	var known, unknown []document.Entry
-	var missing document.Entry // a module of Ansible's that is not here, which may never be reached
+	var missing document.Entry // a module that there is not
 	for _, k := range keys {
 		_, _, ok := ld.find(k.Name)
 		_, isKeyword := keywords[k.Name]
@@ -92,9 +92,8 @@ func (ld *load) moduleKey(p place, t *Task, keys []document.Entry, at site) (doc
 	}
 	for _, k := range unknown {
 		if len(known) == 0 && ld.looksLikeModule(k.Name, at) {
-			if ld.unknownModule(p.pos(k.Key), k.Name, at, t) {
-				missing = k
-			}
+			ld.unknownModule(p.pos(k.Key), k.Name, at, t)
+			missing = k
 		} else {
 			ld.misplaced(p.pos(k.Key), k.Name, at)
 		}
@@ -129,8 +128,9 @@ func (ld *load) looksLikeModule(name string, at site) bool {
 }
 
 // unknownModule reports a module that there is not. One that Ansible does not know either is always an error; one that
-// is only missing here may stand under a condition that is never true: goOn is then set.
-func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) (goOn bool) {
+// is only missing here may stand under a condition that is never true. The task is read on either way, for its name and what it
+// registers are there for others.
+func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) {
 	base := baseName(name)
 	if slices.Contains(foreign, base) || isForeign(name) {
 		e := ld.strict(guarded(&t.Keywords), pos, "module %s exists for Ansible but not here", name).rule(RuleModule)
@@ -139,7 +139,7 @@ func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) (goOn
 		} else {
 			e.hint("hostler doc lists the modules; command and shell can stand in for many")
 		}
-		return e.err.Severity == diag.Warning
+		return
 	}
 	e := ld.fail(pos, "there is no module %q", name).rule(RuleModule)
 	if near := diag.Near(base, ld.Names); near != "" {
@@ -147,7 +147,6 @@ func (ld *load) unknownModule(pos diag.Pos, name string, at site, t *Task) (goOn
 	} else if near := diag.Near(name, keywordNames(at)); near != "" {
 		e.hint("did you mean the keyword %q?", near)
 	}
-	return false
 }
 
 // actionKeyword reads action: and local_action:, as text or as a dict with module.
@@ -214,8 +213,8 @@ func (ld *load) named(p place, t *Task, name string, node *yaml.Node, rest strin
 		return ld.arguments(p, t, nil, node, rest, args)
 	}
 	m, isAction, ok := ld.find(name)
-	if !ok && ld.library(name, p) == "" && !ld.unknownModule(t.ActionPos, name, onTask, t) {
-		return false
+	if !ok && ld.library(name, p) == "" {
+		ld.unknownModule(t.ActionPos, name, onTask, t)
 	}
 	if !isAction {
 		m = ld.ownModule(p, t, m)
