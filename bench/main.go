@@ -31,6 +31,7 @@ func parts() []part {
 		{"play", "a playbook of 20 command tasks on 50 hosts", benchPlay},
 		{"delay", "the same playbook with 20 ms of round trip", benchDelay},
 		{"memory", "1,000 hosts connected at once", benchMemory},
+		{"check", "a playbook of 500 tasks beside ansible-playbook --syntax-check", benchCheck},
 		{"template", "templates beside python3-jinja2", benchTemplate},
 	}
 }

@@ -204,6 +204,9 @@ func (w *walker) arguments(t *playbook.Task, guard bool) {
 			n.defineKeys(d)
 		}
 	}
+	if t.Module == nil { // such modules often give a fact of their own name
+		n.define(base[strings.LastIndexByte(base, '.')+1:])
+	}
 	if t.Module == nil && (strings.HasSuffix(base, "_facts") || strings.HasSuffix(base, "_info")) && base != "gather_facts" {
 		n.open = true // of a collection that is not here
 	}
@@ -389,7 +392,7 @@ func (n *names) inventory(inv *inventory.Inventory) {
 }
 
 // undefined reports the names that nothing defines. Without an inventory, and under a condition, only slips of known names are
-// reported: the inventory, or whoever fulfils the condition, may define any other.
+// reported: the inventory, or whoever fulfils the condition, may define any other. Each name is reported where it is read first.
 func (c *checker) undefined() {
 	n := &c.names
 	n.defineKeys(c.ExtraVars)
@@ -402,6 +405,7 @@ func (c *checker) undefined() {
 	}
 	known = append(known, facts()...)
 	slices.Sort(known)
+	told := map[string]bool{} // once is enough
 	for _, u := range n.uses {
 		if n.defined[u.name] || n.soft[u.name] || slices.Contains(magic(), u.name) || slices.Contains(facts(), u.name) {
 			continue
@@ -412,6 +416,10 @@ func (c *checker) undefined() {
 		case strings.HasPrefix(u.name, "ansible_"), isFact(u.name), n.open, u.guard, c.Inventory == nil:
 			continue
 		}
+		if told[u.name] {
+			continue
+		}
+		told[u.name] = true
 		e := c.warn(ruleUndefined, u.pos, "the variable %q is defined nowhere", u.name)
 		if near != "" {
 			e.hint("did you mean %q?", near)
@@ -422,7 +430,7 @@ func (c *checker) undefined() {
 }
 
 // slip gives the known name that another is probably meant to be. It is stricter than diag.Near, for names in a playbook are
-// often near each other on purpose: short ones, and those that differ in digits or in their end, are no slips.
+// often near each other on purpose: short ones, and those that differ in digits, in an s or in their end, are no slips.
 func slip(name string, known []string) string {
 	const short = 5
 	near := diag.Near(name, known)
@@ -431,7 +439,7 @@ func slip(name string, known []string) string {
 	}
 	letters := func(s string) string {
 		return strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' || r == '_' {
+			if r >= '0' && r <= '9' || r == '_' || r == 's' { // sites and site, https and http
 				return -1
 			}
 			return r
