@@ -87,7 +87,7 @@ func fileSum(path string) (abs, sum string, err error) {
 // open gives the run its journal: that of the run that broke, or a new one. A run that only looks has none.
 func (f *resumeFlags) open(ss *session, read *filesRead, paths []string) error {
 	if f.resume && (ss.opts.Check || f.noJournal) {
-		return hintError{usageError{errors.New("--resume goes neither with --check nor with --no-journal")}, "check mode changes nothing that could be taken over"}
+		return hintError{optionsError{errors.New("--resume goes neither with --check nor with --no-journal")}, "check mode changes nothing that could be taken over"}
 	}
 	if f.noJournal || ss.opts.Check {
 		return nil
@@ -166,4 +166,5 @@ func closeJournal(ss *session, result run.Result, err error) {
 	if err := ss.opts.Journal.Close(!broke); err != nil {
 		fmt.Fprintf(ss.s.Err, "[WARNING]: this run cannot be resumed: %v\n", err)
 	}
+	ss.opts.Journal = nil // a second run, for --assert-idempotent, does all again
 }
