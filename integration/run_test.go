@@ -278,7 +278,7 @@ func masked(s string) string {
 		{`("msg": "The (task includes an option with an undefined variable|conditional check '[^']*' failed))(?:[^"\\]|\\.)*"`, `$1"`},
 		{`"msg": "(?:\S+:\d+:\d+: )?('[\w ]+' is undefined)(?:[^"\\]|\\.)*"`, `"msg": "$1"`},
 		{`("(?:failed|changed)_when_result": "The conditional check '[^']*' failed)(?:[^"\\]|\\.)*"`, `$1"`},
-		{`Pausing for .*\n\(ctrl\+C .*\n|\[.*\]\nGo on:\n`, ""}, // what to do at the terminal
+		{`(?m)^\(ctrl\+C .*\n`, ""}, // what to do at the terminal
 		{`/tmp/ansible\.\w+`, "/tmp/SCRATCH"},
 		{`Using \S+ as config file\n`, ""},
 		{`"VARIABLE IS NOT DEFINED!: [^"]*"`, `"VARIABLE IS NOT DEFINED!: WHY"`},

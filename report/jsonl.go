@@ -101,6 +101,9 @@ func smallFields(d *value.Dict, e run.Event) string {
 	case run.Stepped:
 		put(d, "text", e.Question)
 		return "stepped"
+	case run.Said:
+		put(d, "text", e.Text)
+		return "said"
 	case run.RetryFile:
 		put(d, "path", e.Path)
 		return "retry_file"

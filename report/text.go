@@ -42,6 +42,8 @@ func (t *Text) Emit(_ context.Context, e run.Event) {
 		t.retry(&e)
 	case run.Stepped:
 		t.banner(e.Question)
+	case run.Said:
+		t.line(e.Text, "")
 	case run.RetryFile:
 		t.line("\tto retry, use: --limit @"+e.Path+"\n", "")
 	case run.JobPolled:

@@ -117,6 +117,9 @@ type Retrying struct {
 // Stepped says that the user was asked whether a task is to run.
 type Stepped struct{ Question string }
 
+// Said is what a task tells the user besides its result.
+type Said struct{ Text string }
+
 // RetryFile says where the hosts to try again were written.
 type RetryFile struct{ Path string }
 
@@ -192,6 +195,7 @@ func (HostFinished) event()    {}
 func (Retrying) event()        {}
 func (StillWaiting) event()    {}
 func (Stepped) event()         {}
+func (Said) event()            {}
 func (RetryFile) event()       {}
 func (JobPolled) event()       {}
 func (JobEnded) event()        {}

@@ -63,6 +63,7 @@ func (j *job) attempts(ctx context.Context, s *vars.Scope, k *settings) *result 
 // note puts the keywords' part into a result.
 func (j *job) note(r *result, k *settings) {
 	r.noLog = r.noLog || k.noLog
+	r.args = k.args
 	if j.w.info.Action != j.w.n.task.Action {
 		r.info = j.w.info
 	}
@@ -187,7 +188,7 @@ func hint(text string) string {
 // act runs an action of the run itself.
 func (j *job) act(ctx context.Context, s *vars.Scope, k *settings) *result {
 	out, err := j.w.action.Run(ctx, &actions.Task{
-		Args: k.args, Scope: s, Host: j.h.name, Pos: j.w.task.Pos, Verbosity: j.b.r.o.Verbosity, Check: k.check, Legacy: j.b.r.o.Engine.Legacy,
+		Args: k.args, Scope: s, Host: j.h.name, Name: j.w.info.Name, Pos: j.w.task.Pos, Verbosity: j.b.r.o.Verbosity, Check: k.check, Legacy: j.b.r.o.Engine.Legacy,
 		Run: &actionRun{j: j, k: k, s: s},
 	})
 	if err != nil {
@@ -320,6 +321,7 @@ func (a *actionRun) Prompt(ctx context.Context, question string, echo bool) (str
 	if a.j.b.r.o.Prompt == nil {
 		return "", actions.ErrNobody
 	}
+	a.j.b.r.events.flush()
 	t, err := a.j.b.r.o.Prompt(ctx, question, echo)
 	return t.Reveal(), err
 }
@@ -348,3 +350,6 @@ func (a *actionRun) Sleep(ctx context.Context, d time.Duration) error {
 
 // Warn adds a warning to the run's.
 func (a *actionRun) Warn(text string) { a.j.b.r.events.emit(Warning{Text: text}) }
+
+// Say tells the user something.
+func (a *actionRun) Say(text string) { a.j.b.r.events.emit(Said{Text: text}) }

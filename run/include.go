@@ -339,7 +339,9 @@ func (b *batch) includeFailed(g *group, err error) {
 	for _, h := range g.hosts {
 		r := &result{failed: true, data: value.NewDict("failed", true, "reason", err.Error())}
 		st := b.r.stat(h.name)
-		st.Failed++
+		if g.inc.role == nil || !h.walk.rescuable() { // a role that is missing and rescued counts as nothing in Ansible
+			st.Failed++
+		}
 		b.r.events.emit(HostFinished{Outcome: outcomeEvent(h, g.w, r)})
 		h.fail()
 		if h.failed() {

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"strings"
+
 	"github.com/hostlerhq/hostler/inventory"
 	"github.com/hostlerhq/hostler/jinja/value"
 )
@@ -79,13 +81,41 @@ func (b *batch) failed(o *outcome, st *HostStats) (rescued bool) {
 		return false
 	}
 	st.Rescued++
-	h.setVar("ansible_failed_task", value.NewDict("name", rawText(o.w.task.Name.Value), "action", o.w.task.Action))
+	h.setVar("ansible_failed_task", failedTask(o))
 	told := registered(o.res.data)
 	if o.res.unreachable {
 		told.Set("unreachable", true) // a loop's own result does not say it
 	}
 	h.setVar("ansible_failed_result", told)
 	return true
+}
+
+// failedTask is what a rescue section may know of the task that failed; of a task with no_log no arguments.
+func failedTask(o *outcome) *value.Dict {
+	t := o.w.task
+	name := rawText(t.Name.Value)
+	if t.Name.Set && t.Role != nil {
+		name = strings.TrimPrefix(o.w.info.Name, t.Role.Name+" : ")
+	} else if t.Name.Set {
+		name = o.w.info.Name
+	}
+	args := o.res.args
+	if args == nil || o.res.noLog {
+		args = value.NewDict()
+	}
+	tags := value.NewList()
+	for _, tag := range t.Tags {
+		tags.Append(tag)
+	}
+	var register, delegated any
+	if t.Register != "" {
+		register = t.Register
+	}
+	if o.res.delegated != "" {
+		delegated = o.res.delegated
+	}
+	return value.NewDict("name", name, "action", t.Action, "args", args, "register", register, "delegate_to", delegated,
+		"tags", tags, "no_log", o.res.noLog, "check_mode", o.w.info.Check)
 }
 
 func (b *batch) succeeded(o *outcome, st *HostStats) {

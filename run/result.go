@@ -34,8 +34,9 @@ type result struct {
 	addGroup  *actions.NewGroup
 	stats     *actions.Stats
 
-	job       string // the job that was waited for
-	jobFailed bool   // before failed_when had its say
+	args      *value.Dict // that the task was given
+	job       string      // the job that was waited for
+	jobFailed bool        // before failed_when had its say
 
 	info               *TaskInfo // of a templated action, nil otherwise
 	delegated, address string

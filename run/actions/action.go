@@ -55,6 +55,7 @@ type Task struct {
 	Args      *value.Dict // rendered, but for those that the action takes late
 	Scope     *vars.Scope
 	Host      string
+	Name      string // the task's, rendered
 	Pos       diag.Pos
 	Verbosity int
 	Check     bool
@@ -78,6 +79,8 @@ type Run interface {
 	// Sleep waits; its error says that the run is being stopped.
 	Sleep(ctx context.Context, d time.Duration) error
 	Warn(text string)
+	// Say tells the user something besides results.
+	Say(text string)
 }
 
 // Result is what an action came to, and what the run is to do for it.

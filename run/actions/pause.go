@@ -32,15 +32,14 @@ func runPause(ctx context.Context, t *Task, a PauseArgs) (Result, error) {
 	start := time.Now()
 	d := value.NewDict("changed", false, "rc", 0, "stderr", "", "stdout", "", "start", stamp(start), "stop", nil, "delta", nil,
 		"echo", a.Echo, "user_input", "")
-	unit, amount := "seconds", 0.0
+	unit := "minutes"
 	var err error
 	switch {
 	case a.Seconds != nil:
-		amount = *a.Seconds
-		err = t.Run.Sleep(ctx, time.Duration(amount*float64(time.Second)))
+		unit = "seconds"
+		err = sleep(ctx, t, a, *a.Seconds)
 	case a.Minutes != nil:
-		unit, amount = "minutes", *a.Minutes
-		err = t.Run.Sleep(ctx, time.Duration(amount*float64(time.Minute)))
+		err = sleep(ctx, t, a, *a.Minutes*60)
 	default:
 		err = ask(ctx, t, a, d)
 	}
@@ -58,12 +57,34 @@ func runPause(ctx context.Context, t *Task, a PauseArgs) (Result, error) {
 	return Result{Data: d}, nil
 }
 
-func ask(ctx context.Context, t *Task, a PauseArgs, d *value.Dict) error {
-	question := a.Prompt
-	if question == "" {
-		question = "Press enter to continue, Ctrl+C to interrupt"
+// sleep tells how long it waits, and waits.
+func sleep(ctx context.Context, t *Task, a PauseArgs, seconds float64) error {
+	t.Run.Say(fmt.Sprintf("Pausing for %d seconds%s", int(seconds), hiddenNote(a)))
+	t.Run.Say("(ctrl+C ends the run)")
+	if a.Prompt != "" {
+		t.Run.Say(question(t, a, a.Prompt))
 	}
-	answer, err := t.Run.Prompt(ctx, "["+t.Host+"] "+question+": ", a.Echo)
+	return t.Run.Sleep(ctx, time.Duration(seconds*float64(time.Second)))
+}
+
+func hiddenNote(a PauseArgs) string {
+	if a.Echo {
+		return ""
+	}
+	return " (output is hidden)"
+}
+
+func question(t *Task, a PauseArgs, text string) string {
+	return "[" + t.Name + "]\n" + text + hiddenNote(a) + ":"
+}
+
+func ask(ctx context.Context, t *Task, a PauseArgs, d *value.Dict) error {
+	text := a.Prompt
+	if text == "" {
+		text = "Press enter to continue, Ctrl+C to interrupt"
+	}
+	t.Run.Say(question(t, a, text))
+	answer, err := t.Run.Prompt(ctx, "", a.Echo)
 	if errors.Is(err, ErrNobody) || errors.Is(err, io.EOF) {
 		t.Run.Warn("Not waiting for response to prompt as stdin is not interactive")
 		return nil
