@@ -9,8 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	jmespath "github.com/jmespath-community/go-jmespath"
-
 	"github.com/hostlerhq/hostler/jinja"
 	"github.com/hostlerhq/hostler/jinja/value"
 )
@@ -30,75 +28,6 @@ func communityFilters() []entry {
 		one("counter", "", counter),
 		one("groupby_as_dict", "attribute", groupByAsDict),
 	}
-}
-
-func jsonQuery(c *jinja.Call) (any, error) {
-	expr, err := c.Text(c.Args[0])
-	if err != nil {
-		return nil, err
-	}
-	data, err := value.ToGo(c.Value)
-	if err != nil {
-		return nil, err
-	}
-	out, err := jmespath.Search(expr, numbersAsFloats(data))
-	if err != nil {
-		return nil, value.Errorf(value.ValueError, "JMESPathError in json_query filter plugin:\n%v", err)
-	}
-	return fromQuery(out)
-}
-
-// numbersAsFloats makes the numbers what the JMESPath library computes with.
-func numbersAsFloats(v any) any {
-	switch v := v.(type) {
-	case int:
-		return float64(v)
-	case []any:
-		for i, item := range v {
-			v[i] = numbersAsFloats(item)
-		}
-	case map[string]any:
-		for k, item := range v {
-			v[k] = numbersAsFloats(item)
-		}
-	}
-	return v
-}
-
-// fromQuery makes whole numbers integers again.
-func fromQuery(v any) (any, error) {
-	switch v := v.(type) {
-	case float64:
-		if n := int(v); float64(n) == v {
-			return n, nil
-		}
-		return v, nil
-	case []any:
-		out := value.NewList()
-		for _, item := range v {
-			x, err := fromQuery(item)
-			if err != nil {
-				return nil, err
-			}
-			out.Append(x)
-		}
-		return out, nil
-	case map[string]any:
-		d, err := value.FromGo(v)
-		if err != nil {
-			return nil, err
-		}
-		out := value.NewDict()
-		for k := range d.(*value.Dict).All() {
-			x, err := fromQuery(v[k.(string)])
-			if err != nil {
-				return nil, err
-			}
-			out.Set(k, x)
-		}
-		return out, nil
-	}
-	return value.FromGo(v)
 }
 
 func dictOfPairs(c *jinja.Call) (any, error) {

@@ -2,6 +2,7 @@ package filters
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -271,10 +272,7 @@ const vaultMark = "$ANSIBLE_VAULT;"
 
 func vaultTests() []entry {
 	return []entry{
-		one("vault_encrypted", "", func(c *jinja.Call) (any, error) {
-			text, ok := value.AsString(c.Value)
-			return ok && strings.HasPrefix(text, vaultMark), nil
-		}),
+		one("vault_encrypted", "", vaultEncrypted),
 		one("vaulted_file", "", func(c *jinja.Call) (any, error) {
 			volatile(c)
 			path, err := c.Text(c.Value)
@@ -293,4 +291,15 @@ func vaultTests() []entry {
 			return bytes.Equal(head, []byte(vaultMark)), nil
 		}),
 	}
+}
+
+// vaultEncrypted holds for variables that are written with !vault, not for text that looks vaulted.
+func vaultEncrypted(c *jinja.Call) (any, error) {
+	s, ok := c.Caller().(interface {
+		Sealed(ctx context.Context, path string) (bool, error)
+	})
+	if path := c.Operand(); ok && path != "" {
+		return s.Sealed(c.Ctx, path)
+	}
+	return false, nil
 }

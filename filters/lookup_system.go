@@ -181,38 +181,6 @@ func lookupVarNames(r *request) ([]any, error) {
 	return out, nil
 }
 
-func lookupConfig(r *request) ([]any, error) {
-	terms, err := r.texts()
-	if err != nil {
-		return nil, err
-	}
-	missing, err := r.textOption("on_missing", "error")
-	if err != nil {
-		return nil, err
-	}
-	var out []any
-	for _, term := range terms {
-		if r.l.o.Setting != nil {
-			if v, ok := r.l.o.Setting(term); ok {
-				out = append(out, v)
-				continue
-			}
-		}
-		switch missing {
-		case "error":
-			return nil, fmt.Errorf("unable to find setting %s", term)
-		case "warn":
-			if r.l.o.Warn != nil {
-				r.l.o.Warn("Skipping, did not find setting " + term)
-			}
-		case "skip":
-		default:
-			return nil, fmt.Errorf(`"on_missing" must be one of "error", "warn" or "skip", not %s`, missing)
-		}
-	}
-	return out, nil
-}
-
 func lookupHostnames(r *request) ([]any, error) {
 	if r.l.o.Hosts == nil {
 		return nil, errors.New("there is no inventory here")

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,15 +41,17 @@ func TestFiltersAreAnsibles(t *testing.T) {
 // askBoth compares the answers of both and gives those of ansible-core.
 func askBoth(t *testing.T, expressions []string, legacy bool) []answer {
 	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(servePages))
+	defer server.Close()
 	theirDir, ourDir := filterFiles(t), filterFiles(t)
-	theirs := templarAnswers(t, theirDir, expressions, legacy)
+	theirs := templarAnswers(t, filterVarsText(t, theirDir, server.URL), theirDir, expressions, legacy)
 	engine := filterEngine(legacy)
 	for i, x := range expressions {
 		text := "{{ [ " + x + " ] }}"
 		if legacy {
 			text = "{{ " + x + " }}"
 		}
-		scope := engine.Scope(vars.Layer{Level: vars.Extra, Vars: filterVars(t, ourDir)})
+		scope := engine.Scope(vars.Layer{Level: vars.Extra, Vars: filterVars(t, ourDir, server.URL)})
 		v, err := scope.Render(t.Context(), &value.Template{Text: text})
 		want, got := theirs[i], answer{}
 		if strings.Contains(want.E, "Could not load \"") {
@@ -67,6 +71,20 @@ func askBoth(t *testing.T, expressions []string, legacy bool) []answer {
 		}
 	}
 	return theirs
+}
+
+// servePages answers the lookup url.
+func servePages(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/lines":
+		fmt.Fprint(w, "one\ntwo\n\nZürich\n")
+	case "/header":
+		user, password, _ := r.BasicAuth()
+		fmt.Fprint(w, r.Header.Get("X-Test"), user, password)
+	case "/empty":
+	default:
+		http.NotFound(w, r)
+	}
 }
 
 // recordAnswers writes the answers that are the same on any machine.
@@ -146,31 +164,31 @@ func filterFiles(t *testing.T) string {
 	return dir
 }
 
-func filterVars(t *testing.T, dir string) *value.Dict {
+func filterVars(t *testing.T, dir, url string) *value.Dict {
 	t.Helper()
-	v, err := value.DecodeJSON(filterVarsText(t, dir))
+	v, err := value.DecodeJSON(filterVarsText(t, dir, url))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v.(*value.Dict)
 }
 
-func filterVarsText(t *testing.T, dir string) string {
+func filterVarsText(t *testing.T, dir, url string) string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/filters/vars.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.ReplaceAll(string(text), "DIR", dir)
+	return strings.NewReplacer("DIR", dir, "URL", url).Replace(string(text))
 }
 
 // answer is a value with its types, or an error.
 type answer struct{ V, E string }
 
-func templarAnswers(t *testing.T, dir string, expressions []string, legacy bool) []answer {
+func templarAnswers(t *testing.T, vars, dir string, expressions []string, legacy bool) []answer {
 	t.Helper()
 	request, err := json.Marshal(map[string]any{
-		"dir": dir, "vars": json.RawMessage(filterVarsText(t, dir)), "expressions": expressions,
+		"dir": dir, "vars": json.RawMessage(vars), "expressions": expressions,
 	})
 	if err != nil {
 		t.Fatal(err)

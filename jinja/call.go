@@ -47,6 +47,14 @@ func (c *Call) Caller() Scope { return c.rt.scope }
 // Given reports whether the call gave parameter i itself, rather than its default.
 func (c *Call) Given(i int) bool { return c.given&(1<<i) != 0 }
 
+// Operand is what a test is about as the template has it, vm.disks, where that is a name with attributes; else "".
+func (c *Call) Operand() string {
+	if c.rt.operand == nil {
+		return ""
+	}
+	return pathOf(c.rt.operand)
+}
+
 // FuncOption changes how a Func is called.
 type FuncOption func(*function)
 

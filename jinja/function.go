@@ -288,6 +288,9 @@ func (rt *runtime) callNamed(c *Call, kind, name string, v any, args []any, kw *
 	for k, v := range kw.All() {
 		g.add(k.(string), v)
 	}
+	outer := rt.operand
+	rt.operand = nil
+	defer func() { rt.operand = outer }()
 	return rt.invoke(fn, c.f, c.block, name, v, g)
 }
 
@@ -335,7 +338,10 @@ func (x *testExpr) eval(f *frame) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	outer := f.rt.operand
+	f.rt.operand = x.x
 	r, err := f.apply("test", x.fn, x.name, x.pos, x.block, v, &x.args)
+	f.rt.operand = outer
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,8 @@ type runtime struct {
 	captured   any   // the text a filter block or set block is about
 	stack      []any // arguments of the calls under way
 	calls      []*Call
-	inUse      int // of calls
+	inUse      int  // of calls
+	operand    expr // what the test under way is about
 	maxOutput  int
 }
 

@@ -88,6 +88,19 @@ func (s *Scope) With(layers ...Layer) *Scope {
 	return &Scope{engine: s.engine, layers: ordered(append(all, layers...)), added: layers, parent: s}
 }
 
+// Sealed reports whether a variable, or an entry of one (a.b), is written as a vaulted value.
+func (s *Scope) Sealed(ctx context.Context, path string) (bool, error) {
+	name, rest, more := strings.Cut(path, ".")
+	v, _, err := s.raw(ctx, name)
+	for more && err == nil {
+		name, rest, more = strings.Cut(rest, ".")
+		d, _ := v.(*value.Dict)
+		v, _ = d.GetText(name)
+	}
+	_, sealed := v.(*value.Sealed)
+	return sealed, err
+}
+
 // Layers gives the layers that define a name, the winning one first, each with its value as
 // written.
 func (s *Scope) Layers(ctx context.Context, name string) ([]Layer, []any, error) {

@@ -349,6 +349,15 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+func TestVaultEncrypted(t *testing.T) {
+	e := engine()
+	e.Unseal = func(v *value.Sealed) (string, error) { return v.Text, nil }
+	s := e.Scope(layer(vars.PlayVars, "v", &value.Sealed{Text: "x"}, "p", "$ANSIBLE_VAULT;1.1;AES256", "d", value.NewDict("k", &value.Sealed{Text: "y"}, "l", "z")))
+	if got := rendered(t, s, "{{ [v is vault_encrypted, p is vault_encrypted, d.k is vault_encrypted, d['l'] is vault_encrypted, 'x' is vault_encrypted] }}"); got != "[True, False, True, False, False]" {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestSharedValuesStay keeps templates from altering what other tasks and hosts see.
 func TestSharedValuesStay(t *testing.T) {
 	l := value.NewList(1)

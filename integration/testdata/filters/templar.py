@@ -38,6 +38,31 @@ def canon(v):
     return type(v).__name__ + ":" + str(v)
 
 
+def commonpath(paths):
+    if not isinstance(paths, (list, tuple)):
+        raise TypeError("|commonpath expects sequence")
+    return os.path.commonpath(paths)
+
+
+def vaulted_file(path):
+    with open(path, "rb") as f:
+        return f.read(14) == b"$ANSIBLE_VAULT"
+
+
+def timedout(result):
+    if not isinstance(result, dict):
+        raise TypeError("The 'timedout' test expects a dictionary")
+    return bool(result.get("timedout", False) and result["timedout"].get("period", False))
+
+
+def add_later(environment):
+    """What came after ansible-core 2.14, where it is Python's own or one line."""
+    environment.filters["normpath"] = os.path.normpath
+    environment.filters["commonpath"] = commonpath
+    environment.tests["vaulted_file"] = vaulted_file
+    environment.tests["timedout"] = timedout
+
+
 def main():
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     Display().warning = lambda *a, **k: None
@@ -49,6 +74,7 @@ def main():
     out = []
     for x in req["expressions"]:
         templar = Templar(loader, variables=dict(req["vars"]))
+        add_later(templar.environment)
         text = "{{ [ %s ] }}" % x if C.DEFAULT_JINJA2_NATIVE else "{{ %s }}" % x
         try:
             v = templar.template(text, fail_on_undefined=True)
