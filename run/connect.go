@@ -156,8 +156,12 @@ func (c *connector) endpoint(ctx context.Context) (transport.Endpoint, error) {
 
 // arguments are ssh's, of settings and variables.
 func (c *connector) arguments(ctx context.Context, general []string) []string {
-	return slices.Concat(c.words(ctx, "ansible_ssh_args"), general,
+	args := slices.Concat(c.words(ctx, "ansible_ssh_args"), general,
 		c.words(ctx, "ansible_ssh_common_args"), c.words(ctx, "ansible_ssh_extra_args"))
+	if jump := c.text(ctx, "ansible_ssh_proxy_jump"); jump != "" {
+		args = append(args, "-J", jump)
+	}
+	return args
 }
 
 // kind is "ssh" or "local".
