@@ -83,6 +83,7 @@ type checker struct {
 	absent    []*diag.Error
 	templates map[string]bool // files that were read
 	varsFiles map[string]bool
+	texts     map[string]string // of files
 	docs      map[*modules.Module][]modules.ArgDoc
 }
 
@@ -92,7 +93,7 @@ func newChecker(o Options) *checker {
 	}
 	c := &checker{
 		Options: o, skip: newSkipper(o.SkipRules, o.ReadFile), seenTags: map[string]bool{}, templates: map[string]bool{},
-		varsFiles: map[string]bool{}, docs: map[*modules.Module][]modules.ArgDoc{}, names: newNames(),
+		varsFiles: map[string]bool{}, texts: map[string]string{}, docs: map[*modules.Module][]modules.ArgDoc{}, names: newNames(),
 	}
 	if o.Loader.Skip == nil {
 		o.Loader.Skip = c.skip.skips

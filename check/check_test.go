@@ -8,11 +8,11 @@ import (
 )
 
 func TestSlip(t *testing.T) {
-	known := []string{"http_port", "document_root", "nginx_sites", "db_host_1", "ansible_distribution", "user_name", "users"}
+	known := []string{"http_port", "ansible_host", "document_root", "nginx_sites", "db_host_1", "ansible_distribution", "user_name", "users"}
 	for name, want := range map[string]string{
 		"http_prot": "http_port", "documnet_root": "document_root", "ansible_distributon": "ansible_distribution", "ngnix_sites": "nginx_sites",
 		"http_ports": "", "db_host_2": "", "port": "", "user_names": "", "http_post": "http_port", "ansible_eth0": "", "sites": "", "user": "",
-		"nginx_site": "", "https_port": "",
+		"nginx_site": "", "https_port": "", "ansible_hots": "ansible_host",
 	} {
 		if got := slip(name, known); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)

@@ -18,7 +18,6 @@ func (c *checker) inventory() {
 	if c.Inventory == nil {
 		return
 	}
-	texts := map[string]string{}
 	seen := map[string]bool{}
 	layers := func(list []inventory.Layer) {
 		for _, l := range list {
@@ -29,7 +28,7 @@ func (c *checker) inventory() {
 					continue
 				}
 				seen[key] = true
-				c.reached(l.File, name, v, texts)
+				c.reached(l.File, name, v)
 			}
 		}
 	}
@@ -42,8 +41,8 @@ func (c *checker) inventory() {
 }
 
 // reached checks one such variable.
-func (c *checker) reached(file, name string, v any, texts map[string]string) {
-	pos := c.wherein(file, name, v, texts)
+func (c *checker) reached(file, name string, v any) {
+	pos := c.wherein(file, name, v)
 	if now, old := renamedVars()[name]; old {
 		c.warn(playbook.RuleDeprecated, pos, "the variable %s is an old name", name).hint("write %s", now)
 	}
@@ -98,17 +97,17 @@ func Connections() []string { return []string{"ssh", "local", "smart", "paramiko
 // BecomeMethods are the ways of becoming another user.
 func BecomeMethods() []string { return []string{"sudo", "su", "doas"} }
 
-// wherein finds the place in a file where a variable is given the value; the inventory keeps none.
-func (c *checker) wherein(file, name string, v any, texts map[string]string) diag.Pos {
+// wherein finds the place in a file where a variable is given the value, for dicts of variables keep none.
+func (c *checker) wherein(file, name string, v any) diag.Pos {
 	if t, ok := v.(*value.Template); ok && !t.Pos.IsZero() {
 		return t.Pos
 	}
-	text, known := texts[file]
+	text, known := c.texts[file]
 	if !known {
 		if b, err := c.ReadFile(file); err == nil {
 			text = string(b)
 		}
-		texts[file] = text
+		c.texts[file] = text
 	}
 	form := regexp.MustCompile(`(?:^|[\s"'{,])` + regexp.QuoteMeta(name) + `["']?\s*[=:]\s*["']?` + regexp.QuoteMeta(fmt.Sprint(v)))
 	loose := regexp.MustCompile(`(?:^|[\s"'{,])` + regexp.QuoteMeta(name) + `["']?\s*[=:]`)

@@ -119,8 +119,8 @@ func (c *checker) uses(u jinja.Uses, guard bool) {
 	}
 }
 
-// keywords takes up what the keywords of a play, block or task define and read.
-func (c *checker) keywords(k *playbook.Keywords, guard bool) {
+// keywords takes up what the keywords of a play, block or task in a file define and read.
+func (c *checker) keywords(k *playbook.Keywords, file string, guard bool) {
 	c.names.defineKeys(k.Vars)
 	c.scan(k.Vars, true)
 	c.scan(k.Name.Value, true)
@@ -134,13 +134,13 @@ func (c *checker) keywords(k *playbook.Keywords, guard bool) {
 	for _, f := range k.Fields() {
 		c.scan(f.Value, guard)
 	}
-	c.renamed(k)
+	c.renamed(k, file)
 }
 
 // taskNames takes up what a task defines and reads.
 func (w *walker) taskNames(t *playbook.Task, guard bool) {
 	n := &w.names
-	w.keywords(&t.Keywords, guard || hasDefined(t))
+	w.keywords(&t.Keywords, t.File, guard || hasDefined(t))
 	n.loop(t)
 	if t.Register != "" {
 		n.define(t.Register)
@@ -439,7 +439,7 @@ func slip(name string, known []string) string {
 	}
 	letters := func(s string) string {
 		return strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' || r == '_' || r == 's' { // sites and site, https and http
+			if r >= '0' && r <= '9' || r == '_' {
 				return -1
 			}
 			return r
@@ -447,6 +447,9 @@ func slip(name string, known []string) string {
 	}
 	a, b := letters(name), letters(near)
 	if a == b || strings.HasPrefix(a, b) || strings.HasPrefix(b, a) || strings.HasSuffix(a, b) || strings.HasSuffix(b, a) {
+		return ""
+	}
+	if len(a) != len(b) && strings.ReplaceAll(a, "s", "") == strings.ReplaceAll(b, "s", "") { // sites and site, https and http
 		return ""
 	}
 	slipped := len(name) - len(near)

@@ -142,14 +142,14 @@ func (w *walker) bareLoop(t *playbook.Task) {
 var bareName = regexp.MustCompile(`^[A-Za-z_]\w*(\.\w+)*$`)
 
 // renamed warns of variables under an old name.
-func (c *checker) renamed(k *playbook.Keywords) {
+func (c *checker) renamed(k *playbook.Keywords, file string) {
 	if k.Vars == nil {
 		return
 	}
-	for key := range k.Vars.All() {
+	for key, v := range k.Vars.All() {
 		name, _ := key.(string)
 		if now, old := renamedVars()[name]; old {
-			c.warn(playbook.RuleDeprecated, k.Name.Pos, "the variable %s is an old name", name).hint("write %s", now)
+			c.warn(playbook.RuleDeprecated, c.wherein(file, name, v), "the variable %s is an old name", name).hint("write %s", now)
 		}
 	}
 }

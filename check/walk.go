@@ -50,7 +50,7 @@ func (c *checker) playbook(pb *playbook.Playbook) {
 // whole checks the play.
 func (w *walker) whole() {
 	p := w.play
-	w.keywords(&p.Keywords, false)
+	w.keywords(&p.Keywords, p.File, false)
 	w.scan(p.Hosts.Value, false)
 	w.scan(p.Serial.Value, false)
 	w.names.folder(w.checker, filepath.Join(w.dir, "group_vars"))
@@ -119,7 +119,7 @@ func (w *walker) nodes(list []playbook.Node, guard bool) {
 	for _, n := range list {
 		switch n := n.(type) {
 		case *playbook.Block:
-			w.keywords(&n.Keywords, guard)
+			w.keywords(&n.Keywords, n.File, guard)
 			w.nodes(n.Body, guard || len(n.Rescue) > 0)
 			w.nodes(n.Rescue, guard)
 			w.nodes(n.Always, guard)
@@ -176,7 +176,7 @@ func parent(t *playbook.Task) *playbook.Keywords {
 
 func (w *walker) includeTasks(t *playbook.Task, guard bool) {
 	if t.Apply != nil {
-		w.keywords(t.Apply, guard)
+		w.keywords(t.Apply, t.File, guard)
 	}
 	name, known := t.IncludedFile()
 	if !known {
@@ -247,7 +247,7 @@ func rolePath(r *playbook.Role) string {
 
 func (w *walker) includeRole(t *playbook.Task, guard bool) {
 	if t.Apply != nil {
-		w.keywords(t.Apply, guard)
+		w.keywords(t.Apply, t.File, guard)
 	}
 	use, known := t.RoleUse()
 	if !known {

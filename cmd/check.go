@@ -67,18 +67,22 @@ func (o *checkOptions) run(ctx context.Context, s Streams, in *interrupts, paths
 	}
 	r := runFlags{forks: run.DefaultForks, output: "text"}
 	ss, err := r.open(ctx, s, in, &o.inventoryFlags, &connectFlags{}, filepath.Dir(paths[0]))
-	var early diag.List // the inventory's
+	inventory := asMistakes(err)
+	if inventory != nil { // go on without it
+		bare := inventoryFlags{sources: []string{"localhost,"}, extra: o.extra, vault: o.vault}
+		ss, err = r.open(ctx, s, in, &bare, &connectFlags{}, filepath.Dir(paths[0]))
+	}
 	if err != nil {
-		if early = asMistakes(err); early == nil {
-			return err
-		}
-		return o.told(s, early)
+		return err
 	}
 	defer ss.pool.Close()
 	c := ss.checks()
+	if inventory != nil {
+		c.Inventory = nil
+	}
 	c.Tags, c.SkipTags, c.SkipRules = words(o.tags), words(o.skipTags), words(o.skip)
 	_, found := check.Playbooks(c, paths)
-	return o.told(s, found)
+	return o.told(s, append(inventory, found...))
 }
 
 // verify refuses options that cannot be.
