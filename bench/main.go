@@ -3,7 +3,7 @@
 // connection a host. Nothing here is a test: times depend on the machine, ratios much less so.
 //
 //	go run ./bench            all of it
-//	go run ./bench -only run  one part: run, play, delay, memory, template
+//	go run ./bench -only run  one part: run, play, delay, memory, engine, template
 package main
 
 import (
@@ -32,6 +32,7 @@ func parts() []part {
 		{"delay", "the same playbook with 20 ms of round trip", benchDelay},
 		{"memory", "1,000 hosts connected at once", benchMemory},
 		{"check", "a playbook of 500 tasks beside ansible-playbook --syntax-check", benchCheck},
+		{"engine", "tasks that contact no host, beside ansible-playbook", benchEngine},
 		{"template", "templates beside python3-jinja2", benchTemplate},
 	}
 }

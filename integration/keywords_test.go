@@ -45,7 +45,7 @@ func TestCheckAcceptsWhatAnsibleRuns(t *testing.T) {
 			continue
 		}
 		seen[c.file] = true
-		cmd := exec.CommandContext(t.Context(), bin, "play", "--syntax-check", "-i", "hosts", filepath.Base(c.file))
+		cmd := exec.CommandContext(t.Context(), bin, "check", "-i", "hosts", filepath.Base(c.file))
 		cmd.Dir = filepath.Dir(c.file)
 		cmd.Env = append(cmd.Environ(), "ANSIBLE_COLLECTIONS_PATH=collections")
 		if out, err := cmd.CombinedOutput(); err != nil {
