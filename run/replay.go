@@ -126,7 +126,7 @@ func (b *batch) stopNotes(o *outcome) {
 }
 
 // kept is what the journal keeps of a result; false where the task has to run again: it gave facts, which may be others by
-// now, something no_log hides, or what has no form in JSON.
+// now, something no_log hides, what has no form in JSON, or much.
 func kept(r *result, withData bool) (e journal.Result, ok bool) {
 	e, ok = keptItem(r)
 	if !ok || !withData {
@@ -160,8 +160,36 @@ func keptItem(r *result) (e journal.Result, ok bool) {
 	return e, ok
 }
 
+// maxKept bounds what the journal keeps of a result, in bytes of its texts; a task that gave more runs again.
+const maxKept = 1 << 20
+
+// size adds up the texts in a value, and a little for what else there is, until it is beyond maxKept.
+func size(v any) int {
+	n := 8
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case *value.List:
+		for _, item := range v.Items {
+			if n += size(item); n > maxKept {
+				break
+			}
+		}
+	case *value.Dict:
+		for k, item := range v.All() {
+			if n += size(k) + size(item); n > maxKept {
+				break
+			}
+		}
+	}
+	return n
+}
+
 // asJSON gives the text of a dict that comes out of it as it went in.
 func asJSON(d *value.Dict) (string, bool) {
+	if size(d) > maxKept {
+		return "", false
+	}
 	text, err := value.EncodeJSON(d, value.JSONOptions{})
 	if err != nil {
 		return "", false
