@@ -216,7 +216,7 @@ func (o *vaultOptions) write(name string, text []byte) error {
 		_, err := o.s.Out.Write(text)
 		return err
 	}
-	return vault.Replace(name, text)
+	return vault.ReplacePrivate(name, text) // encrypt and decrypt, as Ansible does
 }
 
 func vaultRekey(s Streams) *cobra.Command {

@@ -16,7 +16,12 @@ const newMode = 0o600
 
 // Replace writes a file so that it has either its old or its new content, whatever happens. A file that exists keeps its mode
 // and owner, a symbolic link keeps pointing to it; a new one gets mode 0600.
-func Replace(path string, text []byte) (err error) {
+func Replace(path string, text []byte) error { return replace(path, text, false) }
+
+// ReplacePrivate is Replace, but that the file has mode 0600 afterwards in any case: for text that comes out of a vault.
+func ReplacePrivate(path string, text []byte) error { return replace(path, text, true) }
+
+func replace(path string, text []byte, private bool) (err error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -33,6 +38,9 @@ func Replace(path string, text []byte) (err error) {
 	_, err = f.Write(text)
 	if err == nil {
 		err = keepAttributes(path, f)
+	}
+	if err == nil && private {
+		err = f.Chmod(newMode)
 	}
 	if err == nil {
 		err = f.Sync()

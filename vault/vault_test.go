@@ -183,6 +183,12 @@ func TestReplaceKeepsModeAndLink(t *testing.T) {
 	if err != nil || statErr != nil || string(text) != "new" || st.Mode() != 0o640 {
 		t.Errorf("got %q, %v, %v %v", text, st.Mode(), err, statErr)
 	}
+	if err := ReplacePrivate(link, []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Lstat(file); err != nil || st.Mode() != 0o600 {
+		t.Errorf("private text has mode %v, %v", st.Mode(), err)
+	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
