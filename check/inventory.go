@@ -42,13 +42,12 @@ func (c *checker) inventory() {
 
 // reached checks one such variable.
 func (c *checker) reached(file, name string, v any) {
-	pos := c.wherein(file, name, v)
 	if now, old := renamedVars()[name]; old {
-		c.warn(playbook.RuleDeprecated, pos, "the variable %s is an old name", name).hint("write %s", now)
+		c.warn(playbook.RuleDeprecated, c.wherein(file, name, v), "the variable %s is an old name", name).hint("write %s", now)
 	}
 	if !slices.Contains(connection(), name) {
 		if near := slip(name, connection()); near != "" && !slices.Contains(facts(), name) && !slices.Contains(magic(), name) {
-			c.warn(ruleInventory, pos, "there is no connection variable %s", name).hint("did you mean %q?", near)
+			c.warn(ruleInventory, c.wherein(file, name, v), "there is no connection variable %s", name).hint("did you mean %q?", near)
 		}
 		return
 	}
@@ -56,7 +55,7 @@ func (c *checker) reached(file, name string, v any) {
 		return
 	}
 	if wants := wrong(name, v); wants != "" {
-		c.fail(false, ruleInventory, pos, "%s must be %s, not %q", name, wants, fmt.Sprint(v))
+		c.fail(false, ruleInventory, c.wherein(file, name, v), "%s must be %s, not %q", name, wants, fmt.Sprint(v))
 	}
 }
 

@@ -405,18 +405,22 @@ func (c *checker) undefined() {
 	}
 	known = append(known, facts()...)
 	slices.Sort(known)
-	told := map[string]bool{} // once is enough
+	told, nears := map[string]bool{}, map[string]string{} // once is enough
 	for _, u := range n.uses {
 		if n.defined[u.name] || n.soft[u.name] || slices.Contains(magic(), u.name) || slices.Contains(facts(), u.name) {
 			continue
 		}
-		near := slip(u.name, known)
+		if told[u.name] {
+			continue
+		}
+		near, looked := nears[u.name]
+		if !looked {
+			near = slip(u.name, known)
+			nears[u.name] = near
+		}
 		switch {
 		case near != "":
 		case strings.HasPrefix(u.name, "ansible_"), isFact(u.name), n.open, u.guard, c.Inventory == nil:
-			continue
-		}
-		if told[u.name] {
 			continue
 		}
 		told[u.name] = true
