@@ -28,8 +28,6 @@ type Options struct {
 	ExtraVars *value.Dict
 	// Tags and SkipTags are those of the command line.
 	Tags, SkipTags []string
-	// Unsupported finds what a run would not honour in tasks; may be nil.
-	Unsupported func(list []playbook.Node) diag.List
 	// SkipRules are the names of rules to leave out.
 	SkipRules []string
 	// ReadFile reads a file of the controller, opening vaulted ones; nil is os.ReadFile.
@@ -133,7 +131,7 @@ func weighty(list diag.List) diag.List {
 // own reports whether a finding's rule is one that may be skipped even as an error.
 func (c *checker) own(e *diag.Error) bool {
 	switch e.Rule {
-	case ruleLookup, ruleInclude, ruleInventory, ruleUnsupported, ruleTemplateFile:
+	case ruleLookup, ruleInclude, ruleInventory, ruleTemplateFile:
 		return true
 	}
 	return slices.Contains(c.absent, e)

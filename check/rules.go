@@ -7,17 +7,16 @@ import (
 
 // The rules of this package; package playbook has the others.
 const (
-	ruleInclude     = "include"
-	ruleLookup      = "lookup"
-	ruleUndefined   = "undefined"
-	ruleTag         = "tag"
-	ruleMode        = "mode"
-	ruleScalar      = "scalar"
-	ruleColon       = "colon"
-	ruleLostText    = "lost-text"
-	ruleConflict    = "conflict"
-	ruleInventory   = "inventory"
-	ruleUnsupported = "unsupported"
+	ruleInclude   = "include"
+	ruleLookup    = "lookup"
+	ruleUndefined = "undefined"
+	ruleTag       = "tag"
+	ruleMode      = "mode"
+	ruleScalar    = "scalar"
+	ruleColon     = "colon"
+	ruleLostText  = "lost-text"
+	ruleConflict  = "conflict"
+	ruleInventory = "inventory"
 )
 
 // Rule is one kind of finding.
@@ -52,7 +51,6 @@ func Rules() []Rule {
 		{playbook.RulePython, "modules and plugins in Python, which cannot run here", false},
 		{ruleConflict, "tasks of one play that want different states of one resource", false},
 		{ruleInventory, "connection variables of the inventory: slips in names, wrong values", false},
-		{ruleUnsupported, "keywords that a run would not honour", false},
 	}
 }
 

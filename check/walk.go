@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/document"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/playbook"
@@ -64,9 +63,6 @@ func (w *walker) whole() {
 	for _, r := range p.Roles {
 		w.role(r)
 	}
-	for _, list := range [][]playbook.Node{p.PreTasks, p.RoleTasks, p.Tasks, p.PostTasks, p.Handlers} {
-		w.unsupported(list)
-	}
 	for _, list := range [][]playbook.Node{p.PreTasks, p.RoleTasks, p.Tasks, p.PostTasks} {
 		w.nodes(list, false)
 	}
@@ -79,19 +75,6 @@ func (w *walker) whole() {
 		w.take(w.guards[e.Pos.File], nil, e)
 	}
 	w.take(true, warnings, nil)
-}
-
-// unsupported notes the keywords that a run would not honour.
-func (w *walker) unsupported(list []playbook.Node) {
-	if w.Unsupported == nil {
-		return
-	}
-	for _, e := range w.Unsupported(list) {
-		if slices.ContainsFunc(w.found, func(f *diag.Error) bool { return f.Pos == e.Pos && f.Severity == diag.Fatal }) {
-			continue // the loader has said why
-		}
-		w.found = append(w.found, e.WithRule(ruleUnsupported))
-	}
 }
 
 // onController reports whether a play's tasks run on this machine.
@@ -216,7 +199,6 @@ func (w *walker) included(list []playbook.Node, handlers, guard bool) {
 		w.nodes(r.AllHandlers(), guard)
 	}
 	if !guard {
-		w.unsupported(list)
 	}
 	w.nodes(list, guard)
 }

@@ -161,7 +161,7 @@ func listRules(s Streams) {
 func (ss *session) checks() check.Options {
 	o := check.Options{
 		Loader: ss.loader, Env: ss.engine.Env, HasLookup: ss.lookups.Has, ExtraVars: ss.extra,
-		Unsupported: run.Unsupported, ReadFile: ss.opts.ReadFile,
+		ReadFile: ss.opts.ReadFile,
 	}
 	if len(ss.opts.InventorySources) > 0 {
 		o.Inventory = ss.opts.Inventory

@@ -90,6 +90,9 @@ func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths 
 	if o.step {
 		ss.opts.Step = stepper(s)
 	}
+	if s.Ask {
+		ss.opts.Debug = debugPrompt(s)
+	}
 	ss.opts.RetryFile = retryFile(s)
 	ss.opts.Sink = o.sink(s)
 	result, err := run.Play(ctx, ss.opts)

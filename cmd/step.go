@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
-	"github.com/hostlerhq/hostler/config"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hostlerhq/hostler/config"
 )
 
 // stepper asks before each task, in Ansible's words. When nobody answers any more, nothing further runs.
@@ -18,6 +20,14 @@ func stepper(s Streams) func(question string) (answer string) {
 			return ""
 		}
 		return strings.ToLower(line)
+	}
+}
+
+// debugPrompt asks for the debugger's next line.
+func debugPrompt(s Streams) func(ctx context.Context, prompt string) (string, error) {
+	return func(_ context.Context, prompt string) (string, error) {
+		fmt.Fprint(s.Out, prompt)
+		return readLine(s.In)
 	}
 }
 

@@ -232,9 +232,6 @@ func (b *batch) take(ctx context.Context, g *group) ([]node, []*handler, error) 
 	}
 	list, warnings, err := b.r.o.Loader.LoadTasks(g.inc.file, b.src, t.Role, parent, t.Handler)
 	b.r.warnAll(warnings)
-	if err == nil {
-		err = checkNodes(list)
-	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -308,9 +305,6 @@ func (b *batch) takeRole(ctx context.Context, g *group, parent *playbook.Keyword
 		Pos: g.w.task.Pos, Parent: g.w.task.Role,
 	}, b.src, parent)
 	b.r.warnAll(warnings)
-	if err == nil {
-		err = checkNodes(append(role.Blocks(), role.AllHandlers()...))
-	}
 	if err != nil {
 		return nil, err
 	}

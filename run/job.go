@@ -55,6 +55,9 @@ func (j *job) run(ctx context.Context) *outcome {
 func (j *job) single(ctx context.Context, s *vars.Scope, loopErr error) *result {
 	start := time.Now()
 	r := j.conditional(ctx, s, loopErr)
+	for next, scope, again := j.debug(ctx, s, r); again; next, scope, again = next.debug(ctx, scope, r) {
+		r = next.conditional(ctx, scope, loopErr)
+	}
 	r.start, r.duration = start, time.Since(start)
 	r.finish()
 	return r

@@ -255,12 +255,3 @@ func TestEndRole(t *testing.T) {
 		}
 	}
 }
-
-// TestUnsupportedKeywordIsNamed holds that a keyword that a run does not honour is refused by its name.
-func TestUnsupportedKeywordIsNamed(t *testing.T) {
-	o, _ := options(t, "a,", "- hosts: all\n  tasks:\n    - debug: {}\n      debugger: always\n    - debug: {}\n      debugger: never\n")
-	found := run.Check(o.Playbooks[0])
-	if len(found) != 1 || !strings.Contains(found[0].Error(), ":4:") || !strings.Contains(found[0].Error(), "debugger is not supported") {
-		t.Errorf("found %v", found)
-	}
-}

@@ -56,6 +56,8 @@ type Options struct {
 	ForceHandlers bool
 	// Step asks before a task (--step) and gives the answer in small letters: y or yes, c or continue; any other leaves it out.
 	Step func(question string) (answer string)
+	// Debug asks for a line of the debugger (debugger, strategy debug); nil means that there is nobody at a terminal.
+	Debug func(ctx context.Context, prompt string) (line string, err error)
 	// RetryFile writes the hosts that a playbook lost to a file and gives its name; nil writes none.
 	RetryFile func(playbook string, hosts []string) (file string, err error)
 

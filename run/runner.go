@@ -26,6 +26,9 @@ type runner struct {
 	groupsDict *value.Dict
 
 	background background
+	asking     sync.Mutex // one host's debugger at a time
+	quitting   chan struct{}
+	quitOnce   sync.Once
 
 	// The rest belongs to the goroutine that coordinates.
 	stats       map[string]*HostStats
@@ -50,7 +53,7 @@ func newRunner(ctx context.Context, o Options) *runner {
 		o: o, events: newQueue(ctx, o.Sink), slots: make(chan struct{}, o.Forks), inv: o.Inventory,
 		hosts: make(map[string]*hostVars), stats: make(map[string]*HostStats), custom: value.NewDict(),
 		lost: make(map[string]bool), unreachable: make(map[string]bool), warned: make(map[string]bool),
-		startAt: o.StartAtTask,
+		startAt: o.StartAtTask, quitting: make(chan struct{}),
 	}
 	engine := *o.Engine
 	engine.Warn = func(text string) { r.events.emit(Warning{Text: text}) }
@@ -76,13 +79,6 @@ func Play(ctx context.Context, opts Options) (Result, error) {
 }
 
 func (r *runner) playbooks(ctx context.Context) error {
-	var refused diag.List
-	for _, pb := range r.o.Playbooks {
-		refused = append(refused, Check(pb)...)
-	}
-	if err := refused.Err(); err != nil {
-		return err
-	}
 	for _, pb := range r.o.Playbooks {
 		r.events.emit(PlaybookStarted{Path: pb.Path, Plays: len(pb.Plays)})
 		for _, p := range pb.Plays {
@@ -127,6 +123,7 @@ func (r *runner) stopping(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 	case <-r.o.Stop:
+	case <-r.quitting:
 	default:
 		return false
 	}
