@@ -36,18 +36,19 @@ func (j *job) include(ctx context.Context, s *vars.Scope) *result {
 	}
 	inc := &inclusion{vars: j.includeVars(ctx, s)}
 	r.inclusion = inc
-	r.data.Set("include_args", args)
 	if t.BaseAction() == "include_role" {
 		role, _, err := modules.Decode[actions.IncludeRole](actions.IncludeRoleSpec(), args)
 		if err != nil {
 			return j.broken(ctx, s, err)
 		}
 		inc.role = &role
+		r.data.Set("include_args", args)
 		return r
 	}
 	name := args.Str("file")
-	args.Delete("_raw_params")
 	r.data.Set("include", name)
+	args.Delete("file")
+	r.data.Set("include_args", args)
 	if name == "" {
 		return failure("No include file was specified to the include")
 	}
