@@ -198,8 +198,6 @@ func (w *walker) included(list []playbook.Node, handlers, guard bool) {
 		w.handlers = append(w.handlers, r.AllHandlers()...)
 		w.nodes(r.AllHandlers(), guard)
 	}
-	if !guard {
-	}
 	w.nodes(list, guard)
 }
 
