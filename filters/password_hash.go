@@ -27,13 +27,13 @@ type hashKind struct {
 func hashKindOf(name string) (hashKind, bool) {
 	switch name {
 	case "sha512", "sha512_crypt":
-		return hashKind{ident: "6", saltSize: 16, rounds: 656000, lowest: 1000, greatest: 999999999}, true
+		return hashKind{ident: "6", saltSize: 16, rounds: 656000, lowest: 1000, greatest: 5_000_000}, true
 	case "sha256", "sha256_crypt":
-		return hashKind{ident: "5", saltSize: 16, rounds: 535000, lowest: 1000, greatest: 999999999}, true
+		return hashKind{ident: "5", saltSize: 16, rounds: 535000, lowest: 1000, greatest: 5_000_000}, true
 	case "md5", "md5_crypt":
 		return hashKind{ident: "1", saltSize: 8}, true
 	case "blowfish", "bcrypt":
-		return hashKind{ident: "2b", saltSize: 22, saltExact: true, rounds: 12, lowest: 4, greatest: 31}, true
+		return hashKind{ident: "2b", saltSize: 22, saltExact: true, rounds: 12, lowest: 4, greatest: 15}, true
 	case "yescrypt":
 		return hashKind{ident: "y", saltSize: 22, rounds: 5, lowest: 3, greatest: 11}, true
 	}

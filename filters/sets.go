@@ -324,11 +324,12 @@ func combinations(c *jinja.Call) (any, error) {
 func choose(items []any, size int, ordered bool) (any, error) {
 	var lines [][]any
 	used := make([]bool, len(items))
+	most := maxCombined / max(1, size)
 	var step func(line []any, from int) bool
 	step = func(line []any, from int) bool {
 		if len(line) == size {
 			lines = append(lines, append([]any(nil), line...))
-			return len(lines) <= maxCombined
+			return len(lines) <= most
 		}
 		for i := range items {
 			if used[i] || ordered && i < from {
@@ -344,7 +345,7 @@ func choose(items []any, size int, ordered bool) (any, error) {
 		return true
 	}
 	if size < 0 || !step(nil, 0) {
-		return nil, value.Errorf(value.ValueError, "more than %d combinations, or a negative size", maxCombined)
+		return nil, value.Errorf(value.ValueError, "more than %d combinations, or a negative size", most)
 	}
 	return tuples(lines), nil
 }

@@ -283,10 +283,12 @@ func (rt *runtime) items(v any) ([]any, error) {
 		return x.Tuple(), nil
 	case *value.Dict:
 		return x.Keys(), nil
-	case string:
-		return chars(x), nil
-	case Markup:
-		return chars(string(x)), nil
+	case string, Markup:
+		text, _ := value.AsString(x)
+		if err := rt.tooMany(utf8.RuneCountInString(text)); err != nil {
+			return nil, err
+		}
+		return chars(text), nil
 	case value.Bytes:
 		out := make([]any, len(x))
 		for i, b := range x {

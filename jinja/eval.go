@@ -234,6 +234,9 @@ func (x *concatExpr) eval(f *frame) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s, ok := value.AsString(v); ok && len(b)+len(s) > f.rt.maxOutput {
+			return nil, f.fail(p.at(), f.rt.tooBig())
+		}
 		if b, err = value.AppendStr(b, v, f.rt.maxOutput); err != nil {
 			return nil, f.fail(p.at(), err)
 		}

@@ -50,7 +50,7 @@ type Options struct {
 	NewlineSequence string
 	// Loader finds included and imported templates; may be nil.
 	Loader Loader
-	// MaxOutput bounds the bytes of one rendering and of any one string made in it; 0 means 64 MiB.
+	// MaxOutput bounds the bytes of one rendering and of any one string made in it; 0 means 16 MiB.
 	MaxOutput int
 	// MaxSteps bounds the loop steps of one rendering; 0 means ten million.
 	MaxSteps int

@@ -11,6 +11,9 @@ func (e *Env) addTextSearch() {
 	e.addMethod("str", "split", "sep=None, maxsplit=-1", func(c *Call) (any, error) { return c.split(false) })
 	e.addMethod("str", "rsplit", "sep=None, maxsplit=-1", func(c *Call) (any, error) { return c.split(true) })
 	e.addMethod("str", "splitlines", "keepends=False", func(c *Call) (any, error) {
+		if err := c.rt.tooMany(strings.Count(c.self(), "\n")); err != nil {
+			return nil, err
+		}
 		keep, err := c.Truth(c.Args[0])
 		return textList(splitLines(c.self(), keep)), err
 	})
@@ -71,6 +74,15 @@ func (c *Call) split(fromRight bool) (any, error) {
 	}
 	s := c.self()
 	if c.Args[0] == nil {
+		if len(s) > maxItems {
+			words := 0
+			for range strings.FieldsFuncSeq(s, isSpace) {
+				words++
+			}
+			if err := c.rt.tooMany(words); err != nil {
+				return nil, err
+			}
+		}
 		return textList(splitSpace(s, max, fromRight)), nil
 	}
 	sep, err := c.textArg(0)
@@ -79,6 +91,9 @@ func (c *Call) split(fromRight bool) (any, error) {
 	}
 	if sep == "" {
 		return nil, value.Errorf(value.ValueError, "empty separator")
+	}
+	if err := c.rt.tooMany(strings.Count(s, sep)); err != nil {
+		return nil, err
 	}
 	switch {
 	case max < 0:

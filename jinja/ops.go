@@ -369,7 +369,7 @@ func joinItems(a, b []any) []any {
 }
 
 // maxItems bounds lists made by + and *.
-const maxItems = 10_000_000
+const maxItems = 1_000_000
 
 func (rt *runtime) tooMany(n int) error {
 	if n > maxItems {

@@ -37,7 +37,7 @@ type step struct {
 }
 
 const (
-	defaultMaxOutput = 64 << 20
+	defaultMaxOutput = 16 << 20
 	defaultMaxSteps  = 10_000_000
 	defaultMaxDepth  = 200
 )

@@ -127,7 +127,7 @@ func (s *splitter) breaksAt(i int) bool {
 		return false
 	}
 	behind := s.is(i-2, isLetterRune) && s.is(i-1, isLetterRune) ||
-		s.is(i-3, isLetterRune) && s.is(i-2, isHyphen) && s.is(i-1, isWordPunct)
+		s.is(i-3, isLetterRune) && s.is(i-2, isHyphen) && s.is(i-1, isLetterRune)
 	next := i + 2
 	if s.is(next, isHyphen) {
 		next++
