@@ -1,11 +1,6 @@
 package filters
 
 import (
-<<<<<<< HEAD
-=======
-	"fmt"
-	"strconv"
->>>>>>> b90ce9a (Bound texts of templates at 16 MiB and lists at a million items, also in split, regex_replace and permutations; assert peak memory)
 	"strings"
 	"sync"
 
@@ -76,9 +71,6 @@ func (p *patterns) of(c *jinja.Call, text any, ignoreCaseArg, multilineArg int) 
 // shared is the one memory of patterns of the process: a cache behind a lock.
 var shared patterns
 
-// maxReplaced bounds the text that regex_replace puts in.
-const maxReplaced = 8 << 20
-
 func regexReplace(c *jinja.Call) (any, error) {
 	subject, err := c.Text(c.Value)
 	if err != nil {
@@ -93,33 +85,9 @@ func regexReplace(c *jinja.Call) (any, error) {
 		return nil, err
 	}
 	count, _ := c.Args[4].(int)
-<<<<<<< HEAD
 	out, found, err := re.Sub(replacement, subject, count)
 	if err != nil {
 		return nil, value.Errorf(value.ValueError, "regex_replace: %v", err)
-=======
-	if count <= 0 {
-		count = -1
-	}
-	found, size := 0, 0
-	var broken error
-	out, err := re.ReplaceFunc(subject, func(m regexp2.Match) string {
-		found++
-		if broken != nil {
-			return ""
-		}
-		text, err := re.expand(replacement, &m)
-		if err != nil {
-			broken = err
-		}
-		if size += len(text); size > maxReplaced {
-			broken = fmt.Errorf("the replacements have more than %d bytes", maxReplaced)
-		}
-		return text
-	}, -1, count)
-	if err != nil || broken != nil {
-		return nil, value.Errorf(value.ValueError, "regex_replace: %v", firstError(err, broken))
->>>>>>> b90ce9a (Bound texts of templates at 16 MiB and lists at a million items, also in split, regex_replace and permutations; assert peak memory)
 	}
 	if want, _ := c.Args[5].(int); want > 0 && found != want {
 		return nil, value.Errorf(value.ValueError, "'%v' should match %d times, but matches %d times in '%s'", c.Args[0], want, found, subject)

@@ -76,6 +76,9 @@ func capitalize(s string) string {
 		return s
 	}
 	r, n := utf8.DecodeRuneInString(s)
+	if r == 'ß' {
+		return "Ss" + strings.ToLower(s[n:])
+	}
 	return string(unicode.ToTitle(r)) + strings.ToLower(s[n:])
 }
 

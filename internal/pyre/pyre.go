@@ -178,6 +178,9 @@ func (m *Match) Span(name string) (start, end int) {
 	return start, start + len(m.re.encode(g.Runes()))
 }
 
+// maxMade bounds what Sub makes.
+const maxMade = 16 << 20
+
 // Sub replaces matches by a template (re.subn), all of them when count is 0. It tells how many it replaced.
 func (r *Regexp) Sub(template, s string, count int) (string, int, error) {
 	m, err := r.Search(s)
@@ -187,6 +190,9 @@ func (r *Regexp) Sub(template, s string, count int) (string, int, error) {
 		text, err := m.Expand(template)
 		if err != nil {
 			return "", 0, err
+		}
+		if out.Len()+len(text) > maxMade {
+			return "", 0, fmt.Errorf("the text grows past %d bytes", maxMade)
 		}
 		out.WriteString(r.encode(m.text[at:m.m.Index]) + text)
 		at = m.m.Index + m.m.Length
