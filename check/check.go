@@ -131,7 +131,7 @@ func weighty(list diag.List) diag.List {
 // own reports whether a finding's rule is one that may be skipped even as an error.
 func (c *checker) own(e *diag.Error) bool {
 	switch e.Rule {
-	case ruleLookup, ruleInclude, ruleInventory, ruleTemplateFile:
+	case ruleLookup, ruleInclude, RuleInventory, ruleTemplateFile:
 		return true
 	}
 	return slices.Contains(c.absent, e)

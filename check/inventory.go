@@ -47,7 +47,7 @@ func (c *checker) reached(file, name string, v any) {
 	}
 	if !slices.Contains(connection(), name) {
 		if near := slip(name, connection()); near != "" && !slices.Contains(facts(), name) && !slices.Contains(magic(), name) {
-			c.warn(ruleInventory, c.wherein(file, name, v), "there is no connection variable %s", name).hint("did you mean %q?", near)
+			c.warn(RuleInventory, c.wherein(file, name, v), "there is no connection variable %s", name).hint("did you mean %q?", near)
 		}
 		return
 	}
@@ -55,7 +55,7 @@ func (c *checker) reached(file, name string, v any) {
 		return
 	}
 	if wants := wrong(name, v); wants != "" {
-		c.fail(false, ruleInventory, c.wherein(file, name, v), "%s must be %s, not %q", name, wants, fmt.Sprint(v))
+		c.fail(false, RuleInventory, c.wherein(file, name, v), "%s must be %s, not %q", name, wants, fmt.Sprint(v))
 	}
 }
 

@@ -16,8 +16,10 @@ const (
 	ruleColon     = "colon"
 	ruleLostText  = "lost-text"
 	ruleConflict  = "conflict"
-	ruleInventory = "inventory"
 )
+
+// RuleInventory is the rule of findings about the inventory.
+const RuleInventory = "inventory"
 
 // Rule is one kind of finding.
 type Rule struct {
@@ -50,7 +52,7 @@ func Rules() []Rule {
 		{playbook.RuleDeprecated, "spellings of old versions of Ansible", false},
 		{playbook.RulePython, "modules and plugins in Python, which cannot run here", false},
 		{ruleConflict, "tasks of one play that want different states of one resource", false},
-		{ruleInventory, "connection variables of the inventory: slips in names, wrong values", false},
+		{RuleInventory, "the inventory: what is wrong in its files, slips in names of connection variables, their values", false},
 	}
 }
 

@@ -66,9 +66,12 @@ func (o *checkOptions) run(ctx context.Context, s Streams, in *interrupts, paths
 		}
 	}
 	r := runFlags{forks: run.DefaultForks, output: "text"}
+	var inventory diag.List
+	o.warned = func(list diag.List) { inventory = list }
 	ss, err := r.open(ctx, s, in, &o.inventoryFlags, &connectFlags{}, filepath.Dir(paths[0]))
-	inventory := asMistakes(err)
-	if inventory != nil { // go on without it
+	broken := asMistakes(err)
+	if broken != nil { // go on without it
+		inventory = broken
 		bare := inventoryFlags{sources: []string{"localhost,"}, extra: o.extra, vault: o.vault}
 		ss, err = r.open(ctx, s, in, &bare, &connectFlags{}, filepath.Dir(paths[0]))
 	}
@@ -77,12 +80,15 @@ func (o *checkOptions) run(ctx context.Context, s Streams, in *interrupts, paths
 	}
 	defer ss.pool.Close()
 	c := ss.checks()
-	if inventory != nil {
+	if broken != nil {
 		c.Inventory = nil
 	}
 	c.Tags, c.SkipTags, c.SkipRules = words(o.tags), words(o.skipTags), words(o.skip)
 	_, found := check.Playbooks(c, paths)
-	return o.told(s, append(inventory, found...))
+	for _, e := range inventory {
+		found = append(found, e.WithRule(check.RuleInventory))
+	}
+	return o.told(s, diag.Sorted(found))
 }
 
 // verify refuses options that cannot be.

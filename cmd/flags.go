@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hostlerhq/hostler/config"
+	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/spf13/pflag"
 )
 
@@ -15,6 +16,8 @@ type inventoryFlags struct {
 	limit   string
 	extra   []string
 	vault   vaultFlags
+	// warned takes the warnings of reading the inventory; nil prints them.
+	warned func(diag.List)
 }
 
 func (f *inventoryFlags) add(fs *pflag.FlagSet) {

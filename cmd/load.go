@@ -121,7 +121,11 @@ func (f *inventoryFlags) load(ctx context.Context, s Streams, ring *vault.Keyrin
 		mistakes.Add(err)
 		return nil, append(mistakes, warnings...)
 	}
-	printMistakes(s, warnings)
+	if f.warned != nil {
+		f.warned(warnings)
+	} else {
+		printMistakes(s, warnings)
+	}
 	return inv, nil
 }
 
