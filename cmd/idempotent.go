@@ -14,7 +14,11 @@ func (o *playOptions) again(ctx context.Context, ss *session) error {
 	opts := ss.opts
 	opts.Journal = nil
 	opts.Step = nil
-	c := &changes{Sink: o.sink(ss.s)}
+	sink, err := o.sink(ss.s)
+	if err != nil {
+		return err
+	}
+	c := &changes{Sink: sink}
 	opts.Sink = c
 	result, err := run.Play(ctx, opts)
 	if closeErr := c.Close(); closeErr != nil && err == nil {

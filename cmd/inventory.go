@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/inventory"
 	"github.com/spf13/cobra"
 )
@@ -47,7 +48,7 @@ func newInventory(s Streams) *cobra.Command {
 	fs.BoolVarP(&o.yaml, "yaml", "y", false, "YAML in place of JSON")
 	fs.BoolVar(&o.toml, "toml", false, "TOML in place of JSON")
 	fs.BoolVar(&o.vars, "vars", false, "with --graph: variables too")
-	fs.BoolVar(&o.export, "export", false, "with --list: keep variables with the group that defines them")
+	fs.BoolVar(&o.export, "export", s.conf.Bool(config.InventoryExport), "with --list: keep variables with the group that defines them")
 	fs.StringVar(&o.output, "output", "", "write to this file (mode 0600)")
 	fs.StringVar(&o.playbookDir, "playbook-dir", "", "folder whose group_vars and host_vars count too")
 	return c

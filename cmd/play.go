@@ -10,7 +10,6 @@ import (
 
 	"github.com/hostlerhq/hostler/config"
 	"github.com/hostlerhq/hostler/internal/diag"
-	"github.com/hostlerhq/hostler/report"
 	"github.com/hostlerhq/hostler/run"
 	"github.com/spf13/cobra"
 )
@@ -24,7 +23,7 @@ type playOptions struct {
 	resumeFlags
 	forceHandlers, syntaxOnly      bool
 	step, flushCache               bool
-	assertIdempotent               bool
+	assertIdempotent, github       bool
 	listHosts, listTasks, listTags bool
 }
 
@@ -49,6 +48,7 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 	fs.BoolVar(&o.forceHandlers, "force-handlers", s.conf.Bool(config.ForceHandlers), "run handlers even after a host failed")
 	fs.BoolVar(&o.step, "step", false, "ask before each task: no, yes, or continue without asking")
 	fs.BoolVar(&o.assertIdempotent, "assert-idempotent", false, "run a second time and fail, with status 3, when that changes anything")
+	fs.BoolVar(&o.github, "github", s.Env("GITHUB_ACTIONS") == "true", "print failures as annotations of GitHub Actions too; the default there")
 	fs.BoolVar(&o.flushCache, "flush-cache", false, "accepted and passed over: no facts are kept from one run to the next")
 	fs.BoolVar(&o.syntaxOnly, "syntax-check", false, "only look for mistakes")
 	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts of each play")
@@ -94,7 +94,9 @@ func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths 
 		ss.opts.Debug = debugPrompt(s)
 	}
 	ss.opts.RetryFile = retryFile(s)
-	ss.opts.Sink = o.sink(s)
+	if ss.opts.Sink, err = o.sink(s); err != nil {
+		return err
+	}
 	result, err := run.Play(ctx, ss.opts)
 	closeJournal(ss, result, err)
 	if closeErr := ss.opts.Sink.Close(); closeErr != nil && err == nil {
@@ -162,11 +164,4 @@ func noHostsHint(ss *session, pattern string) string {
 
 func (f *tagFlags) apply(o *run.Options) {
 	o.Tags, o.SkipTags, o.StartAtTask = words(f.tags), words(f.skip), f.startAt
-}
-
-func (o *playOptions) sink(s Streams) run.Sink {
-	if o.output == "jsonl" {
-		return report.NewJSONLines(s.Out)
-	}
-	return live(s, o.reportOptions(s), func(ro report.Options) run.Sink { return report.NewText(ro) })
 }

@@ -279,7 +279,7 @@ func (r *runFlags) reportOptions(s Streams) report.Options {
 		Out: s.Out, Err: s.Err, Width: s.Width, Color: wantColor(s), Verbosity: r.verbose,
 		HideSkipped: !c.Bool(config.DisplaySkipped), HideOK: !c.Bool(config.DisplayOK), FailedToErr: c.Bool(config.DisplayFailedStderr),
 		CheckMarkers: c.Bool(config.CheckModeMarkers), ShowCustomStats: c.Bool(config.ShowCustomStats), PathOnFailure: c.Bool(config.PathOnFailure),
-		NoWarnings: !c.Bool(config.ActionWarnings), DiffContext: c.Int(config.DiffContext),
+		NoWarnings: !c.Bool(config.ActionWarnings), NoDeprecations: !c.Bool(config.DeprecationWarnings), DiffContext: c.Int(config.DiffContext),
 	}
 	if r.verbose == 0 {
 		o.FoldSkipped = maxSkipped

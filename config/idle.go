@@ -66,6 +66,8 @@ defaults.allow_unsafe_lookups default=false
 defaults.enable_task_debugger ENABLE_TASK_DEBUGGER default=false
 defaults.null_representation NULL_REPRESENTATION
 defaults.precedence PRECEDENCE
+defaults.bin_ansible_callbacks LOAD_CALLBACK_PLUGINS default=false
+defaults.callback_format_pretty CALLBACK_FORMAT_PRETTY
 defaults.private_role_vars PRIVATE_ROLE_VARS default=false
 defaults.playbook_vars_root PLAYBOOK_VARS_ROOT default=top
 defaults.run_vars_plugins RUN_VARS_PLUGINS default=demand

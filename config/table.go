@@ -45,9 +45,7 @@ const (
 	AskVaultPass        Name = "defaults.ask_vault_pass"
 	StdoutCallback      Name = "defaults.stdout_callback"
 	CallbacksEnabled    Name = "defaults.callbacks_enabled"
-	LoadCallbacks       Name = "defaults.bin_ansible_callbacks"
 	ResultFormat        Name = "defaults.callback_result_format"
-	FormatPretty        Name = "defaults.callback_format_pretty"
 	JSONIndent          Name = "defaults.json_indent"
 	DisplaySkipped      Name = "defaults.display_skipped_hosts"
 	DisplayOK           Name = "defaults.display_ok_hosts"
@@ -187,9 +185,7 @@ func textSettings() []Setting {
 	return []Setting{
 		{Name: StdoutCallback, Env: env("STDOUT_CALLBACK"), Default: "default"},
 		{Name: CallbacksEnabled, Also: []Name{"defaults.callback_whitelist"}, Env: env("CALLBACKS_ENABLED", "CALLBACK_WHITELIST"), Kind: List},
-		{Name: LoadCallbacks, Env: env("LOAD_CALLBACK_PLUGINS"), Kind: Bool, Default: "false"},
 		{Name: ResultFormat, Env: env("CALLBACK_RESULT_FORMAT"), Kind: OneOf, Default: "json", Choices: []string{"json", "yaml"}},
-		{Name: FormatPretty, Env: env("CALLBACK_FORMAT_PRETTY")},
 		{Name: JSONIndent, Env: env("JSON_INDENT"), Kind: Int, Default: "4"},
 		{Name: DisplaySkipped, Env: env("DISPLAY_SKIPPED_HOSTS"), Kind: Bool, Default: "true"},
 		{Name: DisplayOK, Env: env("DISPLAY_OK_HOSTS"), Kind: Bool, Default: "true"},

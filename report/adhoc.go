@@ -78,7 +78,7 @@ func (a *AdHoc) one(o *run.Outcome, state string) string {
 	case o.Status == run.StatusUnreachable:
 		return o.Host + " | UNREACHABLE!: " + o.Result.Str("msg")
 	case o.Status == run.StatusFailed:
-		return o.Host + " | FAILED! => " + JSON(shown(o, a.opts.Verbosity), 0)
+		return o.Host + " | FAILED! => " + flatDump(o, a.opts.Verbosity, "")
 	case noJSON(o.Task.Action) && !o.Censored && !o.Has("ansible_job_id"):
 		escape := strings.NewReplacer("\n", `\n`, "\r", `\r`)
 		s := fmt.Sprintf("%s | %s | rc=%s | (stdout) %s", o.Host, state, rc(o), escape.Replace(o.Result.Str("stdout")))
@@ -87,6 +87,6 @@ func (a *AdHoc) one(o *run.Outcome, state string) string {
 		}
 		return s
 	default:
-		return o.Host + " | " + state + " => " + JSON(shown(o, a.opts.Verbosity), 0)
+		return o.Host + " | " + state + " => " + flatDump(o, a.opts.Verbosity, "")
 	}
 }

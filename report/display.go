@@ -74,6 +74,9 @@ func (d *display) banner(s string) {
 func (d *display) warn(text string) { d.once("[WARNING]: "+text, brightPurple) }
 
 func (d *display) once(text, color string) {
+	if d.opts.NoDeprecations && strings.HasPrefix(text, "[DEPRECATION") {
+		return
+	}
 	wrapped := wrap(text, d.columns())
 	if d.seen[wrapped] {
 		return

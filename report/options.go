@@ -18,6 +18,10 @@ type Options struct {
 	FoldSkipped int
 	// NoWarnings silences warnings of modules (action_warnings=false).
 	NoWarnings bool
+	// NoDeprecations silences warnings of what will go away (deprecation_warnings=false).
+	NoDeprecations bool
+	// YAML prints results as YAML, as the callback community.general.yaml does.
+	YAML bool
 	// DiffContext is how many lines stand around a change; 0 is 3.
 	DiffContext int
 }

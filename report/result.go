@@ -20,12 +20,28 @@ func copied(d *value.Dict) *value.Dict {
 
 // shown gives what of a result people see at a verbosity: its status is in the line's first word already, and
 // details wait for -vvv.
-func shown(o *run.Outcome, verbosity int) *value.Dict {
+func shown(o *run.Outcome, verbosity int) *value.Dict { return shownOf(o, verbosity, true) }
+
+// flatDump is a result in lines without indentation, joined by sep: what Python's indent=0 gives. Results that show always are
+// indented, and debug's are not tidied: both as Ansible's oneline and junit callbacks have it.
+func flatDump(o *run.Outcome, verbosity int, sep string) string {
+	d := shownOf(o, verbosity, false)
+	if o.Verbose && !o.Task.Loop {
+		return strings.ReplaceAll(JSON(d, 4), "\n", sep)
+	}
+	lines := strings.Split(JSON(d, 1), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimLeft(lines[i], " ")
+	}
+	return strings.Join(lines, sep)
+}
+
+func shownOf(o *run.Outcome, verbosity int, tidy bool) *value.Dict {
 	d := copied(o.Result)
 	for _, key := range []string{"failed", "skipped", "exception"} {
 		d.Delete(key)
 	}
-	if o.Task != nil && isAction(o.Task.Action, "debug") {
+	if tidy && o.Task != nil && isAction(o.Task.Action, "debug") {
 		cleanDebug(d)
 	}
 	if verbosity < 3 {

@@ -171,6 +171,9 @@ func (d *display) tail(o *run.Outcome) string {
 }
 
 func (d *display) dump(o *run.Outcome) string {
+	if d.opts.YAML && !o.Censored {
+		return yamlDump(shown(o, d.opts.Verbosity))
+	}
 	indent := 0
 	if o.Verbose || d.opts.Verbosity > 2 {
 		indent = 4

@@ -106,6 +106,9 @@ func TestTextFreeBanners(t *testing.T) {
 
 func TestTextWarnsOnce(t *testing.T) {
 	_, errs := emit(t, Options{}, newText, run.Warning{Text: "odd"}, run.Warning{Text: "odd"})
+	if _, quiet := emit(t, Options{NoDeprecations: true}, newText, run.Deprecated{Text: "old"}); quiet != "" {
+		t.Errorf("stderr %q, want none", quiet)
+	}
 	if want := "[WARNING]: odd\n"; errs != want {
 		t.Errorf("stderr %q, want %q", errs, want)
 	}
@@ -173,8 +176,8 @@ d | UNREACHABLE! => {
 	}
 	out, _ = emit(t, Options{}, func(o Options) run.Sink { return NewAdHoc(o, true) }, events...)
 	want = `a | CHANGED | rc=0 | (stdout) x\ny
-b | FAILED! => {"msg": "non-zero return code", "rc": 1, "stderr": "bad", "stdout": ""}
-c | SUCCESS => {"changed": false, "ping": "pong"}
+b | FAILED! => {"msg": "non-zero return code","rc": 1,"stderr": "bad","stdout": ""}
+c | SUCCESS => {"changed": false,"ping": "pong"}
 d | UNREACHABLE!: gone
 `
 	if diff := cmp.Diff(want, out); diff != "" {

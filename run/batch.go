@@ -48,6 +48,7 @@ func (p *play) runBatch(ctx context.Context, hosts []*inventory.Host) (bool, err
 		b.by[h.Name] = s
 	}
 	p.r.events.emit(PlayStarted{
+		Path: taskPos(p.src.Pos),
 		Name: p.name, Hosts: b.names, Check: p.r.o.Check, Free: p.ownPace(),
 	})
 	if p.ownPace() {

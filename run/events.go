@@ -38,9 +38,12 @@ type TaskInfo struct {
 	Path    string // file:line
 	Handler bool
 	NoLog   bool
-	Check   bool
-	Loop    bool // has loop or with_X
-	Include bool // include_tasks or include_role: has no result lines of its own
+	// FreeForm is the argument that text without a name gives, "" when the module takes none.
+	FreeForm string
+	Args     *value.Dict // as written, templates not rendered; nil under no_log
+	Check    bool
+	Loop     bool // has loop or with_X
+	Include  bool // include_tasks or include_role: has no result lines of its own
 }
 
 // Outcome is the part that results of hosts and of loop items have in common.
@@ -70,6 +73,7 @@ type PlaybookStarted struct {
 
 // PlayStarted opens a play, or one batch of it under serial.
 type PlayStarted struct {
+	Path  string // file:line
 	Name  string // rendered; the pattern when it has none
 	Hosts []string
 	// Free says that hosts go their own pace, so that results of several tasks mix.

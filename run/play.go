@@ -58,7 +58,7 @@ func (r *runner) play(ctx context.Context, pb *playbook.Playbook, src *playbook.
 		return false, err
 	}
 	if len(batches) == 0 {
-		r.events.emit(PlayStarted{Name: p.name, Check: r.o.Check})
+		r.events.emit(PlayStarted{Path: taskPos(p.src.Pos), Name: p.name, Check: r.o.Check})
 		r.events.emit(NoHosts{})
 		return true, nil
 	}

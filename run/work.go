@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/playbook"
 	"github.com/hostlerhq/hostler/run/actions"
@@ -142,10 +143,25 @@ func (w *work) begin(ctx context.Context, b *batch, first *hostState) {
 		ID: b.r.tasks, Name: taskName(ctx, s, w.task), Action: w.task.Action, Path: taskPath(w.task),
 		Handler: w.task.Handler, Check: check, Loop: w.task.Loop.Set, Include: isInclude(w.task),
 	}
+	secret := evaluator{s: s}
+	w.info.NoLog = secret.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.NoLog }), b.r.o.NoLog) || secret.err != nil
+	if w.task.Module != nil {
+		w.info.FreeForm = w.task.Module.FreeForm()
+	}
+	if !w.info.NoLog {
+		w.info.Args = w.task.Args.Values
+	}
 }
 
 func taskPath(t *playbook.Task) string {
-	pos := t.Pos
+	return taskPos(t.Pos)
+}
+
+// taskPos is a place as events tell it: the file's full name and the line.
+func taskPos(pos diag.Pos) string {
+	if pos.IsZero() {
+		return ""
+	}
 	pos.Col, pos.File = 0, absolute(pos.File)
 	return pos.String()
 }

@@ -26,11 +26,16 @@ type Options struct {
 	Style byte
 	// ExplicitStart and ExplicitEnd write --- and ... around the document.
 	ExplicitStart, ExplicitEnd bool
+	// Blocks writes text of several lines as blocks (|), where it can stand so.
+	Blocks bool
 	// ASCII escapes all other characters.
 	ASCII bool
 	// Anchors writes a list or dict that appears again as an alias of the first.
 	Anchors bool
 }
+
+// Long reports whether a text has several lines, by any of the line ends that Unicode knows.
+func Long(s string) bool { return strings.ContainsAny(s, "\n\r\x1c\x1d\x1e\u0085\u2028\u2029") }
 
 // Flow is default_flow_style.
 type Flow int
@@ -218,7 +223,11 @@ func (r *representer) bare(v any) (*node, error) {
 }
 
 func (r *representer) text(s string) *node {
-	return &node{text: s, plain: resolvesToText(s), quoted: true, style: r.o.Style}
+	n := &node{text: s, plain: resolvesToText(s), quoted: true, style: r.o.Style}
+	if r.o.Blocks && Long(s) {
+		n.style = '|'
+	}
+	return n
 }
 
 func (r *representer) other(s string) *node { return &node{text: s, plain: true, style: r.o.Style} }
