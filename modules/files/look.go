@@ -22,8 +22,9 @@ expand() {
 	while :; do case $expanded in ?*/) expanded=${expanded%/} ;; *) break ;; esac; done
 	case $expanded in -*) expanded=./$expanded ;; esac
 }
+__look="%f %d %i %h %u %g %s %b %o %t %T ${__noatime-%X} %Y %Z|%U|%G|${__noatime-%x}|%y|%z"
 look() {
-	if __s=$(stat ${3-} -c "%f %d %i %h %u %g %s %b %o %t %T ${__noatime-%X} %Y %Z|%U|%G|${__noatime-%x}|%y|%z" -- "$2" 2>&1); then say "$1" "$__s"
+	if __s=$(stat ${3-} -c "$__look" -- "$2" 2>&1); then say "$1" "$__s"
 	else say "$1" "$__s" 1; fi
 }
 sum() { case $1 in md5 | sha1 | sha224 | sha256 | sha384 | sha512) "${1}sum" <"$2" ;; *) return 1 ;; esac; }
@@ -108,6 +109,12 @@ func readInfo(r *modules.Report, key, path string) (info, error) {
 		}
 		return i, fmt.Errorf("look at %s: %s", path, text)
 	}
+	return parseInfo(text, path)
+}
+
+// parseInfo reads stat's fields as look asks for them.
+func parseInfo(text, path string) (info, error) {
+	i := info{path: path}
 	parts := strings.Split(text, "|") // a group's name may have blanks in it
 	words := strings.Fields(parts[0])
 	if len(words) != 14 || len(parts) != 6 {
