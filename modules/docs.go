@@ -68,9 +68,15 @@ func (c comments) types(gen *ast.GenDecl) {
 	}
 }
 
-// field gives an argument's comment; a Go name at its beginning becomes the argument's.
+// field gives an argument's comment without the "Name is" that a Go comment begins with; another Go name at its beginning
+// becomes the argument's.
 func (c comments) field(f *field) string {
 	text := c[f.owner+"."+f.goName]
+	for _, verb := range []string{" is ", " are "} {
+		if rest, ok := strings.CutPrefix(text, f.goName+verb); ok {
+			return upperFirst(rest)
+		}
+	}
 	if rest, ok := strings.CutPrefix(text, f.goName+" "); ok && !strings.EqualFold(f.goName, f.name) {
 		return f.name + " " + rest
 	}
