@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hostlerhq/hostler/internal/pyre"
 	"github.com/hostlerhq/hostler/modules"
@@ -17,6 +18,13 @@ type edit struct {
 	missing string // what to say of a file that is not there and is not to be made; %s is its path
 	// change gives the new content. It is called again when the file changed meanwhile.
 	change func(before string, exists bool) (edited, error)
+
+	// look, when set, is more for the probe to look at, with its arguments after editScript's nine; told reads it.
+	look     string
+	lookMore []string
+	told     func(*modules.Report) error
+	// prepare, when set, gives what is to be done before the file is written, its folder included. It may set attributes.
+	prepare func(*target) ([]modules.Action, error)
 }
 
 // edited is what a change came to.
@@ -72,6 +80,11 @@ func (e *edit) parse(r *modules.Report) (target, error) {
 		}
 	}
 	t.before, t.hasText = r.Bytes("content"), r.Has("content")
+	if e.told != nil {
+		if err := e.told(r); err != nil {
+			return t, err
+		}
+	}
 	switch is := t.content(); {
 	case is.exists && is.kind() == typeDir:
 		return t, &editError{256, fmt.Sprintf("Path %s is a directory !", t.at.path)}
@@ -123,6 +136,12 @@ func (e *edit) plan(t target, o *editOutcome) ([]modules.Action, info, error) {
 	if e.backup && o.backup == "" && is.exists {
 		o.backup = backupName(t.at.path)
 	}
+	var first []modules.Action
+	if e.prepare != nil {
+		if first, err = e.prepare(&t); err != nil {
+			return nil, t.at, err
+		}
+	}
 	if !is.exists {
 		is = t.me
 	}
@@ -132,7 +151,7 @@ func (e *edit) plan(t target, o *editOutcome) ([]modules.Action, info, error) {
 	if then.uid < 0 {
 		then.uid, then.gid = t.me.uid, t.me.gid
 	}
-	return actions, then, err
+	return append(first, actions...), then, err
 }
 
 // editError is an error for which Ansible's modules have a number.
@@ -160,8 +179,9 @@ func (e *edit) run(ctx context.Context, h *modules.Host) (editOutcome, error) {
 	}
 	var err error
 	o.before, o.after, err = modules.Reconcile(ctx, h, modules.Reconciler[target]{
-		Probe: editScript,
-		Args:  append(append([]string{e.dest, "", given(e.follow, "1")}, e.attributes.lookArgs()...), "0", fmt.Sprint(maxEdit)),
+		Probe: editScript + e.look,
+		Args: slices.Concat([]string{e.dest, "", given(e.follow, "1")}, e.attributes.lookArgs(), []string{"0", fmt.Sprint(maxEdit)},
+			e.lookMore),
 		Parse: e.parse,
 		Lock:  "files",
 		Plan: func(t target) ([]modules.Action, error) {
