@@ -23,7 +23,7 @@ type Options struct {
 	Env    *jinja.Env
 	// HasLookup reports whether there is a lookup of that name; nil leaves them unchecked.
 	HasLookup func(name string) bool
-	// Inventory is nil when none was given: then only those undefined variables are reported that look like a slip.
+	// Inventory is nil when none was given: then undefined variables are reported as such that it may still define.
 	Inventory *inventory.Inventory
 	ExtraVars *value.Dict
 	// Tags and SkipTags are those of the command line.
@@ -38,12 +38,11 @@ type Options struct {
 // warnings of all of them, sorted by file and place.
 func Playbooks(o Options, paths []string) (loaded []*playbook.Playbook, findings diag.List) {
 	c := newChecker(o)
-	broken := false
 	for _, path := range paths {
 		pb, warnings, err := o.Loader.LoadAll(path)
 		c.found = append(c.found, warnings...)
 		if err != nil {
-			broken = broken || loses(asList(err))
+			c.lost(asList(err))
 			c.found.Add(err)
 		} else {
 			loaded = append(loaded, pb)
@@ -52,18 +51,28 @@ func Playbooks(o Options, paths []string) (loaded []*playbook.Playbook, findings
 	}
 	c.inventory()
 	c.tags()
-	if !broken { // what could not be read might have defined any name
-		c.undefined()
-	}
+	c.undefined()
 	return loaded, diag.Sorted(c.kept())
 }
 
-// loses reports whether mistakes keep tasks or files from being read, so that names that they define are not known.
-func loses(list diag.List) bool {
-	return slices.ContainsFunc(list, func(e *diag.Error) bool {
-		return slices.Contains([]string{playbook.RulePlaybook, playbook.RuleYAML, playbook.RuleKeyword, playbook.RuleRole, playbook.RuleFile}, e.Rule) &&
-			e.Severity == diag.Fatal
-	})
+// lost takes up the names that mistakes keep from being read. A role or file that there is not may define any; of a file that is
+// there, the words that look like definitions count.
+func (c *checker) lost(list diag.List) {
+	for _, e := range list {
+		if e.Severity != diag.Fatal {
+			continue
+		}
+		switch e.Rule {
+		case playbook.RuleRole, playbook.RuleFile:
+			c.names.open = true
+		case playbook.RulePlaybook, playbook.RuleYAML, playbook.RuleKeyword:
+			text, err := c.ReadFile(e.Pos.File)
+			if err != nil {
+				c.names.open = true
+			}
+			c.names.loosely(string(text))
+		}
+	}
 }
 
 // checker is the state of one check.
@@ -72,6 +81,8 @@ type checker struct {
 	skip  *skipper
 	found diag.List
 	names names
+	// excused says that the names which are read now may be undefined.
+	excused bool
 	// seenTags are the tags of all tasks; openTags says that there are more at run time.
 	seenTags map[string]bool
 	openTags bool
@@ -165,7 +176,7 @@ func (c *checker) warn(rule string, pos diag.Pos, format string, args ...any) no
 func (c *checker) take(guard bool, warnings diag.List, err error) {
 	var errs diag.List
 	errs.Add(err)
-	c.names.open = c.names.open || loses(errs)
+	c.lost(errs)
 	for _, e := range errs {
 		if guard {
 			e.Severity = diag.Warning

@@ -3,6 +3,7 @@ package check
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,12 +28,23 @@ type names struct {
 
 // use is a name where a template reads it.
 type use struct {
-	name  string
-	pos   diag.Pos
-	guard bool
+	name string
+	pos  diag.Pos
+	// excused uses are reported only when the name looks like a slip: nothing breaks when it is undefined.
+	excused bool
 }
 
 func newNames() names { return names{defined: map[string]bool{}, soft: map[string]bool{}} }
+
+// loosely defines all that the text of a file which could not be read as a whole may define: what stands before a colon or an equals
+// sign, and what register names.
+func (n *names) loosely(text string) {
+	for _, m := range looseName.FindAllStringSubmatch(text, -1) {
+		n.defined[m[1]+m[2]] = true
+	}
+}
+
+var looseName = regexp.MustCompile(`\bregister:\s*["']?(\w+)|\b(\w+)["']?\s*[:=]`)
 
 func (n *names) define(name string) {
 	if document.HasTemplate(name) {
@@ -95,7 +107,15 @@ func (c *checker) condition(v any, pos diag.Pos, guard bool) {
 	}
 }
 
-// uses takes up what a template asks for.
+// excusing does something within which names may be undefined, if on is true.
+func (c *checker) excusing(on bool, do func()) {
+	was := c.excused
+	c.excused = was || on
+	do()
+	c.excused = was
+}
+
+// uses takes up what a template asks for. With guard it may not be reached.
 func (c *checker) uses(u jinja.Uses, guard bool) {
 	for _, n := range u.Names {
 		if n.Guarded {
@@ -103,7 +123,7 @@ func (c *checker) uses(u jinja.Uses, guard bool) {
 			continue
 		}
 		if !c.Env.HasGlobal(n.Name) {
-			c.names.uses = append(c.names.uses, use{n.Name, n.Pos, guard})
+			c.names.uses = append(c.names.uses, use{n.Name, n.Pos, c.excused})
 		}
 	}
 	for _, name := range u.Binds {
@@ -122,8 +142,10 @@ func (c *checker) uses(u jinja.Uses, guard bool) {
 // keywords takes up what the keywords of a play, block or task in a file define and read.
 func (c *checker) keywords(k *playbook.Keywords, file string, guard bool) {
 	c.names.defineKeys(k.Vars)
-	c.scan(k.Vars, true)
-	c.scan(k.Name.Value, true)
+	c.excusing(true, func() { // a variable may never be read, and a name is shown as written
+		c.scan(k.Vars, true)
+		c.scan(k.Name.Value, true)
+	})
 	own := k.When
 	if k.Level.Parent != nil && len(own) >= len(k.Level.Parent.When) {
 		own = own[len(k.Level.Parent.When):]
@@ -140,12 +162,11 @@ func (c *checker) keywords(k *playbook.Keywords, file string, guard bool) {
 // taskNames takes up what a task defines and reads.
 func (w *walker) taskNames(t *playbook.Task, guard bool) {
 	n := &w.names
-	w.keywords(&t.Keywords, t.File, guard || hasDefined(t))
+	w.keywords(&t.Keywords, t.File, guard)
 	n.loop(t)
 	if t.Register != "" {
 		n.define(t.Register)
 	}
-	guard = guard || hasDefined(t)
 	for _, f := range []playbook.Field{
 		t.Loop, t.Retries, t.Delay, t.Async, t.Poll, t.Args.Whole, t.LoopControl.Label, t.LoopControl.Pause, t.LoopControl.BreakWhen,
 	} {
@@ -160,14 +181,6 @@ func (w *walker) taskNames(t *playbook.Task, guard bool) {
 		w.scan(f.Value, guard)
 	}
 	w.arguments(t, guard)
-}
-
-// hasDefined reports whether a task's conditions ask whether something is defined.
-func hasDefined(t *playbook.Task) bool {
-	return slices.ContainsFunc(t.When, func(f playbook.Field) bool {
-		text, _ := f.Value.(string)
-		return strings.Contains(text, "defined")
-	})
 }
 
 // loop defines the variables of a task's loop.
@@ -219,7 +232,7 @@ func (w *walker) arguments(t *playbook.Task, guard bool) {
 		name, _ := k.(string)
 		switch {
 		case name == bare:
-			w.bare(t, []any{name}, v, guard || name == "var") // debug shows also what is not there
+			w.excusing(name == "var", func() { w.bare(t, []any{name}, v, guard) }) // debug shows also what is not there
 		case slices.Contains(late, name), base == "include_role" && name == "apply", base == "include_tasks" && name == "apply":
 		default:
 			w.scan(v, guard)
@@ -363,7 +376,7 @@ func (w *walker) playFiles(v any) {
 			w.playFiles(item)
 		}
 	case *value.Template:
-		w.scan(v, true)
+		w.excusing(true, func() { w.scan(v, true) })
 		w.names.folder(w.checker, filepath.Join(w.dir, "vars"))
 		w.names.open = w.names.open || strings.Contains(v.Text, "/")
 	case string:
@@ -391,8 +404,8 @@ func (n *names) inventory(inv *inventory.Inventory) {
 	}
 }
 
-// undefined reports the names that nothing defines. Without an inventory, and under a condition, only slips of known names are
-// reported: the inventory, or whoever fulfils the condition, may define any other. Each name is reported where it is read first.
+// undefined reports the names that nothing defines, each where it is read first. Where names may come from anywhere, and where a task
+// may fail, only slips of known names are reported.
 func (c *checker) undefined() {
 	n := &c.names
 	n.defineKeys(c.ExtraVars)
@@ -420,11 +433,15 @@ func (c *checker) undefined() {
 		}
 		switch {
 		case near != "":
-		case strings.HasPrefix(u.name, "ansible_"), isFact(u.name), n.open, u.guard, c.Inventory == nil:
+		case strings.HasPrefix(u.name, "ansible_"), isFact(u.name), n.open, u.excused:
 			continue
 		}
 		told[u.name] = true
-		e := c.warn(ruleUndefined, u.pos, "the variable %q is defined nowhere", u.name)
+		where := "nowhere"
+		if c.Inventory == nil {
+			where = "nowhere in these files (no inventory was given)"
+		}
+		e := c.warn(ruleUndefined, u.pos, "the variable %q is defined %s", u.name, where)
 		if near != "" {
 			e.hint("did you mean %q?", near)
 		} else {

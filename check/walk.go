@@ -103,19 +103,27 @@ func (w *walker) nodes(list []playbook.Node, guard bool) {
 		switch n := n.(type) {
 		case *playbook.Block:
 			w.keywords(&n.Keywords, n.File, guard)
-			w.nodes(n.Body, guard || len(n.Rescue) > 0)
+			w.excusing(len(n.Rescue) > 0, func() { w.nodes(n.Body, guard || len(n.Rescue) > 0) })
 			w.nodes(n.Rescue, guard)
 			w.nodes(n.Always, guard)
 		case *playbook.Task:
-			w.task(n, guard)
+			w.excusing(mayFail(n), func() { w.task(n, guard) })
 		}
 	}
 }
 
 // guarded reports whether a task may well not run, or not fail the play.
 func guarded(t *playbook.Task) bool {
+	return len(t.When) > 0 || t.Handler || mayFail(t)
+}
+
+// mayFail reports whether a task is written to fail, or not to run unless somebody asks for it.
+func mayFail(t *playbook.Task) bool {
+	if slices.ContainsFunc(t.When, func(f playbook.Field) bool { return f.Value == false }) {
+		return true
+	}
 	ignore := t.Inherited(func(k *playbook.Keywords) playbook.Field { return k.IgnoreErrors })
-	return len(t.When) > 0 || slices.Contains(t.Tags, "never") || ignore.Set && ignore.Value != false || t.Handler
+	return slices.Contains(t.Tags, "never") || ignore.Set && ignore.Value != false
 }
 
 // task checks one task and follows it where it includes others.

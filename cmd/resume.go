@@ -84,12 +84,13 @@ func fileSum(path string) (abs, sum string, err error) {
 	return abs, hex.EncodeToString(hash[:]), nil
 }
 
-// open gives the run its journal: that of the run that broke, or a new one. A run that only looks has none.
+// open gives the run its journal: that of the run that broke, or a new one. A run that only looks has none, nor has one under
+// Ansible's names, for Ansible leaves nothing on the controller.
 func (f *resumeFlags) open(ss *session, read *filesRead, paths []string) error {
 	if f.resume && (ss.opts.Check || f.noJournal) {
 		return hintError{optionsError{errors.New("--resume goes neither with --check nor with --no-journal")}, "check mode changes nothing that could be taken over"}
 	}
-	if f.noJournal || ss.opts.Check {
+	if f.noJournal || ss.opts.Check || ss.s.compat && !f.resume {
 		return nil
 	}
 	path, err := journalPath(ss, paths)

@@ -281,7 +281,7 @@ func (r *runFlags) reportOptions(s Streams) report.Options {
 		CheckMarkers: c.Bool(config.CheckModeMarkers), ShowCustomStats: c.Bool(config.ShowCustomStats), PathOnFailure: c.Bool(config.PathOnFailure),
 		NoWarnings: !c.Bool(config.ActionWarnings), NoDeprecations: !c.Bool(config.DeprecationWarnings), DiffContext: c.Int(config.DiffContext),
 	}
-	if r.verbose == 0 {
+	if r.verbose == 0 && !s.compat { // whoever uses Ansible's names compares what is printed
 		o.FoldSkipped = maxSkipped
 	}
 	return o
