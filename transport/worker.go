@@ -239,8 +239,8 @@ const (
 )
 
 // killScript sends signal $2 to everything below the shell $1 and to everything else of its session, but for what started
-// the shell (sudo), with $3 to the shell itself too. It looks again until nothing new was found, since a process may fork while
-// it looks; one that was signalled cannot (fork(2) gives way to a signal). $4 is how many seconds it waits first for all to be gone.
+// the shell (sudo), with $3 to the shell itself too. KILL is sent until nothing new is found, since a process may fork
+// meanwhile; TERM once, since what begins after it may be clearing up. $4 is how many seconds it waits first for all to be gone.
 // It reads /proc with builtins and forks nothing but that wait.
 const killScript = `look() { read -r line <"/proc/$1/stat" || return 1; set -- ${line##*) }; state=$1 parent=$2 session=$4; }
 find() {
@@ -280,7 +280,7 @@ while :; do
 		seen="$seen$pid " new=1
 		kill "-$2" "$pid"
 	done
-	[ -n "$new" ] || exit 0
+	[ -n "$new" ] && [ "$2" = 9 ] || exit 0
 done`
 
 // killer runs killScript as the worker's identity, in another session.
