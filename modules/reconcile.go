@@ -12,6 +12,9 @@ import (
 // Reconciler is look, decide, change, look again for a state S, which Parse makes of what Probe tells. Most
 // modules that bring something into a state are one Reconciler.
 type Reconciler[S any] struct {
+	// First are actions that are done each time before the host is looked at, in the same round trip, because what there is to see
+	// may depend on them (daemon-reload). They do not go with Lock.
+	First []Action
 	// Probe is a constant script that only looks, run with Args; it tells by say, tell and show (Report). What it prints
 	// must not change by itself (no clocks, no counters) when Lock is set.
 	Probe string
@@ -64,7 +67,7 @@ func Reconcile[S any](ctx context.Context, h *Host, r Reconciler[S]) (before, af
 }
 
 func reconcileOnce[S any](ctx context.Context, h *Host, r Reconciler[S]) (before, after S, err error) {
-	seen, err := h.Probe(ctx, r.Probe, r.Args...)
+	seen, err := r.look(ctx, h)
 	if err != nil {
 		return before, after, err
 	}
@@ -100,6 +103,17 @@ func reconcileOnce[S any](ctx context.Context, h *Host, r Reconciler[S]) (before
 		err = &ConvergeError{left}
 	}
 	return before, after, err
+}
+
+// look does what is to be done first and probes.
+func (r Reconciler[S]) look(ctx context.Context, h *Host) (*Report, error) {
+	if len(r.First) > 0 && !h.opts.Check {
+		return h.changeAndProbe(ctx, r.First, request{probe: r.Probe, args: r.Args}, nil)
+	}
+	if len(r.First) > 0 {
+		h.plan(r.First)
+	}
+	return h.Probe(ctx, r.Probe, r.Args...)
 }
 
 func (r Reconciler[S]) diff(h *Host, before, after S) {
