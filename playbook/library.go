@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
+	"github.com/hostlerhq/hostler/internal/document"
 	"github.com/hostlerhq/hostler/modules"
 )
 
@@ -32,6 +33,17 @@ func (ld *load) library(name string, p place) string {
 		}
 	}
 	return ""
+}
+
+// Named gives a task whose action was a template until a host was known its module of library/, or the built-in one. It sets Module
+// and Executable; Module stays nil when there is none. Errors say why a program cannot run, with file:line:col.
+func (l *Loader) Named(t *Task) error {
+	ld := l.start(playDir(t.Play))
+	p := place{doc: document.Document{File: t.File}, play: t.Play, role: t.Role, handler: t.Handler}
+	m, _, _ := ld.find(t.Action)
+	t.Module = ld.ownModule(p, t, m)
+	_, err := ld.end()
+	return err
 }
 
 // ownModule takes up a program from library/ as the task's module, also in place of a built-in one of that name, as Ansible does. Python

@@ -109,11 +109,11 @@ func (j *job) named(ctx context.Context, s *vars.Scope) (*job, error) {
 		w.action = a
 		return &job{b: j.b, w: &w, h: j.h}, nil
 	}
-	for _, n := range []string{name, t.BaseAction()} {
-		if m, ok := j.b.r.o.Modules(n); ok {
-			t.Module = m
-			return &job{b: j.b, w: &w, h: j.h}, nil
-		}
+	if err := j.b.r.o.Loader.Named(&t); err != nil {
+		return j, err
+	}
+	if t.Module != nil {
+		return &job{b: j.b, w: &w, h: j.h}, nil
 	}
 	return j, fmt.Errorf("couldn't resolve module/action '%s'. This often indicates a misspelling, missing collection, or incorrect module path.", name)
 }
