@@ -34,8 +34,9 @@ type Reconciler[S any] struct {
 	Lock string
 }
 
-// maxReplans is how often a plan is made anew because somebody else changed the host meanwhile.
-const maxReplans = 3
+// maxReplans is how often a plan is made anew because somebody else changed the host meanwhile. Of several that change the same
+// thing at once, as the items of a parallel loop may, one gets through each time.
+const maxReplans = 32
 
 // errStale says that the host is no longer as it was probed.
 var errStale = errors.New("the host changed while it was being looked at")

@@ -245,6 +245,10 @@ func pathInfo(i info) PathInfo {
 		UID: &i.uid, GID: &i.gid, Owner: i.owner, Group: i.group, Mode: i.modeText(), State: i.state(), Size: &i.size,
 		SEContext: i.context,
 	}
+	if i.fresh { // in check mode: only what was asked for is known
+		p.UID, p.GID, p.Size = nil, nil, nil
+		return p
+	}
 	if p.Owner == "" {
 		p.Owner = strconv.Itoa(i.uid)
 	}

@@ -163,3 +163,14 @@ func TestFileDiff(t *testing.T) {
 		t.Errorf("diff %q\n%q", r.Diff[0].Before, r.Diff[0].After)
 	}
 }
+
+// Whose a folder will be is not known in check mode, and not said to be root's.
+func TestFileToBeMade(t *testing.T) {
+	onShells(t, func(t *testing.T, c *shConn) {
+		dir := t.TempDir()
+		for _, state := range []string{"directory", "touch"} {
+			r := run(t, c, modules.HostOptions{Check: true}, File, "path", dir+"/new", "state", state, "mode", "0700", "group", "0")
+			want(t, state, r, "changed", true, "mode", "0700", "owner", nil, "uid", nil, "gid", nil, "size", nil, "group", "0")
+		}
+	})
+}

@@ -2,9 +2,11 @@ package files
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hostlerhq/hostler/jinja/value"
@@ -128,6 +130,27 @@ func TestEditIsNoLostUpdate(t *testing.T) {
 			t.Errorf("%d round trips, want 4", c.trips)
 		}
 	})
+}
+
+// Many that edit one file at once, as items of a parallel loop may, each get their line in.
+func TestEditsAtOnce(t *testing.T) {
+	file := t.TempDir() + "/f"
+	write(t, file, "", 0o644)
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			h := modules.NewHost(modules.HostOptions{Conn: &shConn{shell: []string{"sh"}}})
+			r, err := Lineinfile.Run(t.Context(), h, value.NewDict("path", file, "line", fmt.Sprint("line ", i)))
+			if err != nil || r.Failed || !r.Changed {
+				t.Errorf("line %d: changed %v, %s, %v", i, r.Changed, r.Msg, err)
+			}
+		})
+	}
+	all.Wait()
+	got, err := os.ReadFile(file)
+	if lines := strings.Count(string(got), "\n"); err != nil || lines != 12 {
+		t.Errorf("%d lines, %v:\n%s", lines, err, got)
+	}
 }
 
 type refusal struct {
