@@ -40,7 +40,10 @@ func (d *decoder) pending(v any) bool {
 func (d *decoder) decode(s *schema, args *value.Dict, path []any) reflect.Value {
 	out := reflect.New(s.typ).Elem()
 	before := len(d.errs)
-	given := d.match(s, args, path)
+	given, others := d.match(s, args, path)
+	if s.others != nil {
+		out.FieldByIndex(s.others).Set(reflect.ValueOf(others))
+	}
 	for _, f := range s.fields {
 		at := append(slices.Clone(path), f.name)
 		g, ok := given[f.name]
@@ -103,9 +106,13 @@ type givenArg struct {
 	val any
 }
 
-// match sorts what was written to the arguments it means.
-func (d *decoder) match(s *schema, args *value.Dict, path []any) map[string]givenArg {
-	given := map[string]givenArg{}
+// match sorts what was written to the arguments it means. Others are those of no argument's name, where such are allowed.
+func (d *decoder) match(s *schema, args *value.Dict, path []any) (given map[string]givenArg, others *value.Dict) {
+	given, others = map[string]givenArg{}, value.NewDict()
+	names, open := s.names(), s.open
+	if k, ok := reflect.TypeAssert[knower](reflect.Zero(s.typ)); ok && open {
+		names, open = append(names, k.Knows()...), false
+	}
 	for k, v := range args.All() {
 		name, ok := k.(string)
 		if !ok {
@@ -113,11 +120,12 @@ func (d *decoder) match(s *schema, args *value.Dict, path []any) map[string]give
 			continue
 		}
 		f := s.field(name)
-		if f == nil && s.open {
+		if f == nil && (open || s.open && slices.Contains(names, name)) {
+			others.Set(name, v)
 			continue
 		}
 		if f == nil {
-			d.fail(append(slices.Clone(path), name), true, nearHint(name, s.names()), "unknown argument %q", name)
+			d.fail(append(slices.Clone(path), name), true, nearHint(name, names), "unknown argument %q", name)
 			continue
 		}
 		if old, twice := given[f.name]; twice && old.val != nil {
@@ -128,7 +136,7 @@ func (d *decoder) match(s *schema, args *value.Dict, path []any) map[string]give
 		}
 		given[f.name] = givenArg{name, v}
 	}
-	return given
+	return given, others
 }
 
 // rules checks the groups of exclusive, alternative and joint arguments.

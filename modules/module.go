@@ -147,6 +147,9 @@ func (m *Module) Late() []string {
 // Has reports whether the module knows the argument, by its name or an alias.
 func (m *Module) Has(arg string) bool { return m.args.field(arg) != nil }
 
+// ArgNames gives every name that an argument may be written by, aliases included.
+func (m *Module) ArgNames() []string { return m.args.names() }
+
 // Check looks for mistakes in arguments that may still hold *value.Template: unknown keys, literals of the
 // wrong type, missing or exclusive ones. It contacts nothing.
 func (m *Module) Check(args *value.Dict) []*ArgError {

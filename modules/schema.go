@@ -16,7 +16,8 @@ type schema struct {
 	fields []*field
 	byName map[string]*field
 	groups []group
-	open   bool // further keys are allowed
+	open   bool  // further keys are allowed
+	others []int // the field that takes them; nil when none does
 }
 
 // field is one argument.
@@ -44,6 +45,9 @@ type group struct {
 
 // checker is a struct with rules of its own over several arguments.
 type checker interface{ Check() error }
+
+// knower is a struct that takes further arguments, but only of these names.
+type knower interface{ Knows() []string }
 
 // chooser is a type that takes some words only.
 type chooser interface{ Choices() []string }
@@ -95,6 +99,10 @@ func (s *schema) add(t reflect.Type, at []int) error {
 			if sf.IsExported() {
 				return fmt.Errorf("field %s has no arg tag", sf.Name)
 			}
+			continue
+		}
+		if tag == "*" && sf.Type == dictType {
+			s.open, s.others = true, index
 			continue
 		}
 		if err := s.addField(t, sf, tag, index); err != nil {

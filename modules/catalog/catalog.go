@@ -7,6 +7,7 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/command"
 	"github.com/hostlerhq/hostler/modules/files"
+	"github.com/hostlerhq/hostler/modules/packages"
 	"github.com/hostlerhq/hostler/modules/services"
 	"github.com/hostlerhq/hostler/modules/system"
 )
@@ -16,6 +17,7 @@ func All() []*modules.Module {
 	return slices.Concat(
 		command.All(),
 		files.All(),
+		packages.All(),
 		services.All(),
 		system.All(),
 	)
