@@ -10,26 +10,27 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 )
 
-// specCheck collects what is wrong with values by an argument specification (Ansible's developer guide, "Argument spec").
+// specCheck collects what is wrong with values by an argument specification (Ansible's developer guide, "Argument spec"), in
+// the order and with the words of Ansible.
 type specCheck struct {
 	problems []string
-	// extra are the names that the specification does not have, known those that it has beside them.
-	extra, known []string
-	// skipped are the rules between options that are not checked.
-	skipped []string
+	// extra are the names that no option has, each with what the specification has in its place.
+	extra map[string]string
 }
 
-// rules are those between the options of a dict.
-var rules = []string{"mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by"}
-
-// unknown is the complaint about names that there are not.
-func (c *specCheck) unknown() []string {
-	if len(c.extra) == 0 {
-		return nil
+// check checks the values of a whole specification.
+func (c *specCheck) check(spec, given *value.Dict) []string {
+	c.extra = make(map[string]string)
+	c.options(spec, value.NewDict(), given, nil)
+	if len(c.extra) > 0 {
+		names := make([]string, 0, len(c.extra))
+		for name := range c.extra {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		c.problems = append(c.problems, fmt.Sprintf("%s. Supported parameters include: %s.", strings.Join(names, ", "), c.extra[names[0]]))
 	}
-	slices.Sort(c.extra)
-	slices.Sort(c.known)
-	return []string{fmt.Sprintf("%s. Supported parameters include: %s.", strings.Join(c.extra, ", "), strings.Join(c.known, ", "))}
+	return c.problems
 }
 
 func (c *specCheck) fail(path []string, format string, args ...any) {
@@ -40,38 +41,48 @@ func (c *specCheck) fail(path []string, format string, args ...any) {
 	c.problems = append(c.problems, text)
 }
 
-// options checks the values of one level: path leads to it.
-func (c *specCheck) options(spec, given *value.Dict, path []string) {
+// options checks the values of one level: path leads to it, and rules holds those between its options.
+func (c *specCheck) options(spec, rules, given *value.Dict, path []string) {
 	given = aliased(spec, given)
+	if err := hideable(spec, given); err != nil {
+		c.problems = append(c.problems, err.Error())
+	}
 	c.names(spec, given, path)
+	c.exclusive(rules, given, path)
+	for name, o := range each(spec) {
+		if v, ok := o.Get("default"); ok && v != nil && !has(given, name) {
+			given.Set(name, v)
+		}
+	}
+	c.required(spec, given, path)
+	for name, o := range each(spec) {
+		if v, ok := given.Get(name); ok && v != nil {
+			given.Set(name, c.typed(name, o, v, path))
+		}
+	}
+	for name, o := range each(spec) {
+		if v, ok := given.Get(name); ok {
+			c.choices(name, o, v, path)
+		}
+	}
+	c.between(rules, given, path)
+	for name, o := range each(spec) {
+		v, _ := given.Get(name)
+		c.inner(name, o, v, path)
+	}
+}
+
+// required reports options that are missing.
+func (c *specCheck) required(spec, given *value.Dict, path []string) {
 	var missing []string
 	for name, o := range each(spec) {
-		if v, ok := given.Get(name); truthy(o, "required") && (!ok || v == nil) {
+		if truthy(o, "required") && !has(given, name) {
 			missing = append(missing, name)
 		}
 	}
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		c.fail(path, "missing required arguments: %s", strings.Join(missing, ", "))
-	}
-	converted := make(map[string]any)
-	for name, o := range each(spec) {
-		if v, ok := given.Get(name); ok && v != nil {
-			if out, ok := c.typed(name, o, v, path); ok {
-				converted[name] = out
-			}
-		}
-	}
-	for name, o := range each(spec) {
-		if v, ok := converted[name]; ok {
-			c.choices(name, o, v, path)
-		}
-	}
-	for name, o := range each(spec) {
-		inner, _ := o.Get("options")
-		if sub, ok := inner.(*value.Dict); ok {
-			c.inner(name, o, sub, converted[name], path)
-		}
 	}
 }
 
@@ -87,14 +98,13 @@ func each(spec *value.Dict) func(func(string, *value.Dict) bool) {
 	}
 }
 
-// aliased gives the values with their options' own names.
+// aliased gives a copy of the values that also has the options' own names.
 func aliased(spec, given *value.Dict) *value.Dict {
 	out := given.Copy()
 	for name, o := range each(spec) {
 		for _, alias := range texts(o, "aliases") {
 			if v, ok := given.Get(alias); ok {
 				out.Set(name, v)
-				out.Delete(alias)
 			}
 		}
 	}
@@ -103,93 +113,57 @@ func aliased(spec, given *value.Dict) *value.Dict {
 
 // names notes the values that are no options.
 func (c *specCheck) names(spec, given *value.Dict, path []string) {
-	before := len(c.extra)
-	for k := range given.All() {
-		if _, ok := spec.Get(k); !ok {
-			c.extra = append(c.extra, strings.Join(append(slices.Clone(path), fmt.Sprint(k)), "."))
-		}
-	}
-	if len(c.extra) == before {
-		return
-	}
+	var names, aliases []string
 	for name, o := range each(spec) {
-		if aliases := texts(o, "aliases"); len(aliases) > 0 {
-			name += " (" + strings.Join(aliases, ", ") + ")"
+		names = append(names, name)
+		aliases = append(aliases, texts(o, "aliases")...)
+	}
+	slices.Sort(names)
+	slices.Sort(aliases)
+	known := strings.Join(names, ", ")
+	if len(aliases) > 0 {
+		known += " (" + strings.Join(aliases, ", ") + ")"
+	}
+	for k := range given.All() {
+		if name := fmt.Sprint(k); !slices.Contains(names, name) && !slices.Contains(aliases, name) {
+			c.extra[strings.Join(append(slices.Clone(path), name), ".")] = known
 		}
-		c.known = append(c.known, name)
 	}
 }
 
-// typed brings a value to its option's type.
-func (c *specCheck) typed(name string, o *value.Dict, v any, path []string) (any, bool) {
+// typed brings a value to its option's type; one that does not fit stays as it is, items of a list that do not fit are dropped.
+func (c *specCheck) typed(name string, o *value.Dict, v any, path []string) any {
 	kind := cmp.Or(o.Str("type"), "str")
 	out, err := convert(kind, v)
 	if err != nil {
-		c.fail(path, "argument '%s' is of type <class '%s'> and we were unable to convert to %s: %v", name, value.TypeName(v), kind, err)
-		return nil, false
+		c.problems = append(c.problems, fmt.Sprintf("argument '%s' is of type <class '%s'>%s and we were unable to convert to %s: %v",
+			name, value.TypeName(v), within(path, "."), kind, err))
+		return v
 	}
 	element := o.Str("elements")
 	list, isList := out.(*value.List)
 	if element == "" || !isList {
-		return out, true
+		return out
 	}
 	items := value.NewList()
 	for _, item := range list.Items {
 		one, err := convert(element, item)
 		if err != nil {
-			c.fail(path, "Elements value for option '%s' is of type <class '%s'> and we were unable to convert to %s: %v",
-				name, value.TypeName(item), element, err)
-			return nil, false
+			c.problems = append(c.problems, fmt.Sprintf("Elements value for option '%s'%s is of type <class '%s'> and we were unable to convert to %s: %v",
+				name, within(path, ""), value.TypeName(item), element, err))
+			continue
 		}
 		items.Append(one)
 	}
-	return items, true
+	return items
 }
 
-// convert is Ansible's conversion to a type of arguments; the error words are its own.
-func convert(kind string, v any) (any, error) {
-	refuse := func(what string) error {
-		return fmt.Errorf("<class '%s'> cannot be converted to %s", value.TypeName(v), what)
+// within names the place of an option in the middle of a message.
+func within(path []string, end string) string {
+	if len(path) == 0 {
+		return ""
 	}
-	switch kind {
-	case "int":
-		if n, err := modules.Int(v); err == nil {
-			return int(n), nil
-		}
-		return nil, refuse("an int")
-	case "float":
-		if n, err := modules.Float(v); err == nil {
-			return n, nil
-		}
-		return nil, refuse("a float")
-	case "bool":
-		if b, err := modules.Bool(v); err == nil {
-			return b, nil
-		}
-		return nil, refuse("a bool")
-	case "list":
-		if items, err := modules.Items(v); err == nil {
-			return value.NewList(items...), nil
-		}
-		return nil, refuse("a list")
-	case "dict":
-		if d, err := modules.Dict(v); err == nil {
-			return d, nil
-		}
-		return nil, refuse("a dict")
-	case "bytes", "bits":
-		if s, err := modules.Str(v); err == nil {
-			if n, err := modules.ParseSize(s); err == nil {
-				return int(n), nil
-			}
-		}
-		return nil, refuse("a size")
-	case "str", "path":
-		return value.Str(v)
-	case "raw", "json", "jsonarg":
-		return v, nil
-	}
-	return nil, fmt.Errorf("there is no type %q", kind)
+	return " found in '" + strings.Join(path, " -> ") + "'" + end
 }
 
 // choices holds a value, or each of a list, to those that the option allows.
@@ -201,7 +175,7 @@ func (c *specCheck) choices(name string, o *value.Dict, v any, path []string) {
 	}
 	var names []string
 	for _, item := range list.Items {
-		names = append(names, fmt.Sprint(item))
+		names = append(names, shownText(item))
 	}
 	among := func(v any) bool {
 		return slices.ContainsFunc(list.Items, func(item any) bool {
@@ -213,7 +187,7 @@ func (c *specCheck) choices(name string, o *value.Dict, v any, path []string) {
 		var wrong []string
 		for _, item := range many.Items {
 			if !among(item) {
-				wrong = append(wrong, fmt.Sprint(item))
+				wrong = append(wrong, shownText(item))
 			}
 		}
 		if len(wrong) > 0 {
@@ -221,33 +195,98 @@ func (c *specCheck) choices(name string, o *value.Dict, v any, path []string) {
 		}
 		return
 	}
-	if !among(v) {
-		c.fail(path, "value of %s must be one of: %s, got: %v", name, strings.Join(names, ", "), v)
+	if !among(v) && !oneWord(list.Items, v) {
+		c.fail(path, "value of %s must be one of: %s, got: %s", name, strings.Join(names, ", "), shownText(v))
 	}
 }
 
-// inner checks the options of a dict, or of each dict of a list.
-func (c *specCheck) inner(name string, o, spec *value.Dict, v any, path []string) {
-	path = append(slices.Clone(path), name)
-	for _, rule := range rules {
-		if _, ok := o.Get(rule); ok {
-			c.skipped = append(c.skipped, rule+" of "+strings.Join(path, "."))
+// oneWord reports whether a truth value that became text stands for the only choice of its kind, as no does in YAML.
+func oneWord(choices []any, v any) bool {
+	if v != "True" && v != "False" {
+		return false
+	}
+	count := 0
+	for _, choice := range choices {
+		if b, err := modules.Bool(choice); err == nil && b == (v == "True") {
+			count++
 		}
 	}
-	switch v := v.(type) {
-	case *value.Dict:
-		c.options(spec, v, path)
-	case *value.List:
-		for _, item := range v.Items {
-			if d, ok := item.(*value.Dict); ok {
-				c.options(spec, d, path)
+	return count == 1
+}
+
+// inner checks the options of a dict, or of each dict of a list.
+func (c *specCheck) inner(name string, o *value.Dict, v any, path []string) {
+	inner, _ := o.Get("options")
+	spec, ok := inner.(*value.Dict)
+	kind := o.Str("type")
+	if !ok || kind != "dict" && (kind != "list" || o.Str("elements") != "dict") {
+		return
+	}
+	if v == nil && truthy(o, "apply_defaults") {
+		v = value.NewDict()
+	}
+	if v == nil {
+		return
+	}
+	list, many := v.(*value.List)
+	if !many {
+		list = value.NewList(v)
+	}
+	for _, item := range list.Items {
+		if d, ok := item.(*value.Dict); ok {
+			c.options(spec, o, d, append(slices.Clone(path), name))
+		} else {
+			c.problems = append(c.problems, fmt.Sprintf("value of '%s' must be of type dict or list of dicts", name))
+		}
+	}
+}
+
+// hideable looks for what Ansible cannot look through for values to hide: suboptions that are no dicts.
+func hideable(spec, given *value.Dict) error {
+	for name, o := range each(spec) {
+		inner, _ := o.Get("options")
+		sub, ok := inner.(*value.Dict)
+		v, _ := given.Get(name)
+		kind := o.Str("type")
+		if !ok || v == nil || kind != "dict" && (kind != "list" || o.Str("elements") != "dict") {
+			continue
+		}
+		list, many := v.(*value.List)
+		if !many {
+			list = value.NewList(v)
+		}
+		for _, item := range list.Items {
+			if text, ok := item.(string); ok {
+				d, err := convert("dict", text)
+				if err != nil {
+					return err
+				}
+				item = d
+			}
+			d, ok := item.(*value.Dict)
+			if !ok {
+				return fmt.Errorf("Value '%s' in the sub parameter field '%s' must by a %s, not '%s'", shownText(item), name, kind, value.TypeName(item))
+			}
+			if err := hideable(sub, d); err != nil {
+				return err
 			}
 		}
-	case nil:
-		if truthy(o, "apply_defaults") {
-			c.options(spec, value.NewDict(), path)
-		}
 	}
+	return nil
+}
+
+// shownText is a value as Python prints it.
+func shownText(v any) string {
+	s, err := value.Str(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return s
+}
+
+func has(d *value.Dict, name string) bool {
+	_, ok := d.Get(name)
+	return ok
 }
 
 func truthy(o *value.Dict, key string) bool {

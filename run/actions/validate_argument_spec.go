@@ -50,11 +50,7 @@ func runValidate(ctx context.Context, t *Task, a ValidateArgumentSpecArgs) (Resu
 		given.Set(k, v)
 	}
 	var c specCheck
-	c.options(a.ArgumentSpec, given, nil)
-	if len(c.skipped) > 0 {
-		t.Run.Warn("the argument specification's rules between options are not checked: " + strings.Join(c.skipped, ", "))
-	}
-	problems := append(c.problems, c.unknown()...)
+	problems := c.check(a.ArgumentSpec, given)
 	if len(problems) == 0 {
 		return Result{Data: value.NewDict("changed", false, "msg", "The arg spec validation passed", "validate_args_context", about)}, nil
 	}
