@@ -170,4 +170,5 @@ func (w *walker) badTemplate(path string, lines int, err error, guard bool) {
 	pos.Line += lines
 	e := w.fail(guard, playbook.RuleTemplate, pos, "template: %w", j.Err)
 	e.err.Hint = j.Hint
+	w.Loader.Explain(e.err)
 }

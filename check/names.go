@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -107,6 +108,14 @@ func (c *checker) condition(v any, pos diag.Pos, guard bool) {
 	}
 }
 
+// builtInLookup names the lookup that is called as one of a collection.
+func builtInLookup(name string) string {
+	if base := name[strings.LastIndexByte(name, '.')+1:]; slices.Contains(lookups(), base) {
+		return fmt.Sprintf("; the built-in lookup %s may do the job", base)
+	}
+	return ""
+}
+
 // excusing does something within which names may be undefined, if on is true.
 func (c *checker) excusing(on bool, do func()) {
 	was := c.excused
@@ -132,7 +141,9 @@ func (c *checker) uses(u jinja.Uses, guard bool) {
 	for _, l := range u.Lookups {
 		if c.HasLookup != nil && !c.HasLookup(l.Name) {
 			e := c.fail(guard || l.Guarded, ruleLookup, l.Pos, "there is no lookup %q", l.Name)
-			if near := diag.Near(l.Name, lookups()); near != "" {
+			if path := c.Loader.Plugin("lookup", l.Name, l.Pos.File); path != "" {
+				e.hint("%s defines it, but Python cannot run here%s", path, builtInLookup(l.Name))
+			} else if near := diag.Near(l.Name, lookups()); near != "" {
 				e.hint("did you mean %q?", near)
 			}
 		}

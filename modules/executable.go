@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,16 @@ func interpreter(text []byte) []string {
 	return strings.Fields(string(rest))
 }
 
+// InterpreterVar is the variable that names another program to run an executable module, such as ansible_perl_interpreter; ""
+// for all others.
+func (m *Module) InterpreterVar() string {
+	words := interpreter(m.text)
+	if len(words) == 0 {
+		return ""
+	}
+	return "ansible_" + path.Base(words[0]) + "_interpreter"
+}
+
 // jsonArgs stands in a program for its arguments as JSON.
 const jsonArgs = "<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"
 
@@ -78,6 +89,9 @@ func (m *Module) programFor(h *Host, args *value.Dict) (Program, error) {
 		all.Set(k, v)
 	}
 	words := interpreter(m.text)
+	if own := strings.Fields(h.opts.Interpreter); len(own) > 0 && len(words) > 0 {
+		words = append(own, words[1:]...)
+	}
 	line, err := shell.Join(words...)
 	if err != nil {
 		return p, fmt.Errorf("module %s: its first line: %w", m.Name, err)

@@ -49,6 +49,8 @@ type HostOptions struct {
 	Env     map[string]string // the task's environment
 	Facts   *value.Dict       // what is known of the host, without the ansible_ prefix; nil when nothing was gathered
 	Local   Local             // what the engine lends of the controller; nil in tests that need none
+	// Interpreter, when set, runs an executable module in place of what its first line names; it may have arguments.
+	Interpreter string
 	// Live takes a user program's output as it comes; nil unless somebody watches.
 	Live func(stderr bool, chunk []byte)
 	// Job makes RunUser start the program as a job. Ended is what a job came to: RunUser gives it and runs nothing.

@@ -52,6 +52,7 @@ func (ld *load) templates(v any) {
 	switch v := v.(type) {
 	case *value.Template:
 		if e := ld.CheckTemplate(v.Text, v.Pos, false); e != nil {
+			ld.Explain(e)
 			ld.note(e.WithRule(RuleTemplate))
 		}
 	case *value.List:
@@ -329,6 +330,7 @@ func (ld *load) expression(text string, pos diag.Pos) {
 		return
 	}
 	if e := ld.CheckTemplate(text, pos, true); e != nil {
+		ld.Explain(e)
 		ld.note(e.WithRule(RuleTemplate))
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 )
 
-// library finds a module in library/ of the role or beside the playbook; "" is none.
+// library finds a module in library/, or an action in action_plugins/, of the role or beside the playbook; "" is none.
 func (ld *load) library(name string, p place) string {
 	if strings.ContainsAny(name, "./*?[ ") {
 		return ""
@@ -25,7 +25,7 @@ func (ld *load) library(name string, p place) string {
 		if err != nil {
 			return ""
 		}
-		found = append(found, filepath.Join(dir, "library", name))
+		found = append(found, filepath.Join(dir, "library", name), filepath.Join(dir, "action_plugins", name+".py"))
 		for _, path := range found {
 			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
 				return path

@@ -133,6 +133,7 @@ func (l *Loader) LoadAll(path string) (pb *Playbook, warnings diag.List, err err
 	pb = &Playbook{Path: path}
 	pb.Plays = ld.playbook(path, nil)
 	pb.Files = ld.files
+	ld.pluginsIn(ld.dir, "the playbook", []string{"callback_plugins", "connection_plugins", "vars_plugins", "strategy_plugins"}) // others are told when used
 	for _, p := range pb.Plays {
 		ld.notified(p)
 	}

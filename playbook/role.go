@@ -353,21 +353,6 @@ func (ld *load) specTask(p place, r *Role, use RoleUse, specs *value.Dict) *Task
 	return t
 }
 
-// plugins warns of Python that a role brings along and that cannot run here.
-func (ld *load) plugins(r *Role) {
-	for _, dir := range []string{
-		"library", "filter_plugins", "lookup_plugins", "test_plugins", "action_plugins", "callback_plugins",
-		"connection_plugins", "module_utils", "vars_plugins", "strategy_plugins",
-	} {
-		files, _ := filepath.Glob(filepath.Join(r.Path, dir, "*.py"))
-		for _, f := range files {
-			if filepath.Base(f) != "__init__.py" {
-				ld.warn(diag.Pos{File: f}, "role %s brings Python in %s, which cannot run here", r.Name, dir).rule(RulePython)
-			}
-		}
-	}
-}
-
 // roleEntries reads roles: of a play or dependencies of a role.
 func (ld *load) roleEntries(p place, n *yaml.Node, what string) []*Role {
 	if isEmpty(n) {

@@ -124,7 +124,7 @@ func (j *job) perform(ctx context.Context, s *vars.Scope, k *settings) *result {
 func (j *job) hostOptions(conn transport.Conn, s *vars.Scope, k *settings) modules.HostOptions {
 	return modules.HostOptions{
 		Name: j.h.name, Conn: conn, Check: k.check, Diff: k.diff, Verbose: j.b.r.o.Verbosity, NoLog: k.noLog, Env: k.env,
-		Local: j.local(s), Live: j.live(k),
+		Local: j.local(s), Live: j.live(k), Interpreter: k.interpreter,
 	}
 }
 

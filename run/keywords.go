@@ -29,6 +29,7 @@ type settings struct {
 	base                                   *vars.Scope // the scope before delegation
 	args                                   *value.Dict
 	notify                                 []notice
+	interpreter                            string      // of an executable module, "" for what it names itself
 	scope                                  *vars.Scope // also knows the task's check mode
 }
 
@@ -85,7 +86,26 @@ func (j *job) keywords(ctx context.Context, s *vars.Scope) (*settings, error) {
 		}
 		return nil, err
 	}
+	if k.interpreter, err = j.interpreter(ctx, s); err != nil {
+		return nil, err
+	}
 	return k, nil
+}
+
+// interpreter gives what ansible_X_interpreter says of an executable module.
+func (j *job) interpreter(ctx context.Context, s *vars.Scope) (string, error) {
+	m := j.w.task.Module
+	if m == nil || m.InterpreterVar() == "" {
+		return "", nil
+	}
+	v, found, err := s.Lookup(ctx, m.InterpreterVar())
+	if err != nil || !found || v == nil {
+		return "", err
+	}
+	if v, err = s.Render(ctx, v); err != nil {
+		return "", err
+	}
+	return value.Str(v)
 }
 
 // environment merges environment from the play inwards.
