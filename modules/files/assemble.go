@@ -27,10 +27,11 @@ var Assemble = modules.Define("assemble", assembleSource+attributesSource, runAs
 
 // AssembleArgs make one file of the files in a folder, in the order of their names.
 //
-//   - assemble:
-//     src: /etc/app/conf.d
-//     dest: /etc/app.conf
-//     delimiter: '### next ###'
+//	# One file of many.
+//	- assemble:
+//	    src: /etc/app/conf.d
+//	    dest: /etc/app.conf
+//	    delimiter: '### next ###'
 type AssembleArgs struct {
 	// Src is the folder of fragments; on the controller, beside the playbook or role, without remote_src.
 	Src string `arg:"src" required:"true"`

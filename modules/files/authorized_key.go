@@ -19,10 +19,11 @@ var AuthorizedKey = modules.Define("authorized_key", authorizedKeySource, runAut
 // AuthorizedKeyArgs see to the SSH keys by which somebody may log in as a user. File and folder become the user's, and only the
 // user's, when they are written.
 //
-//   - authorized_key:
-//     user: deploy
-//     key: "{{ lookup('file', 'keys/deploy.pub') }}"
-//     key_options: from="10.0.0.0/8",no-agent-forwarding
+//	# Deploy from the inner network alone.
+//	- authorized_key:
+//	    user: deploy
+//	    key: "{{ lookup('file', 'keys/deploy.pub') }}"
+//	    key_options: from="10.0.0.0/8",no-agent-forwarding
 type AuthorizedKeyArgs struct {
 	// User whose keys they are.
 	User string `arg:"user" required:"true"`

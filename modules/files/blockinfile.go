@@ -21,11 +21,12 @@ var Blockinfile = modules.Define("blockinfile", blockinfileSource+attributesSour
 
 // BlockinfileArgs keep a block of lines in a file between two marker lines, by which it is found again.
 //
-//   - blockinfile:
-//     path: /etc/hosts
-//     block: |
-//     10.0.0.1 storage
-//     10.0.0.2 backup
+//	# Names that every host knows.
+//	- blockinfile:
+//	    path: /etc/hosts
+//	    block: |
+//	      10.0.0.1 storage
+//	      10.0.0.2 backup
 type BlockinfileArgs struct {
 	// Path of the file.
 	Path modules.Path `arg:"path,alias=dest,alias=destfile,alias=name" required:"true"`

@@ -34,11 +34,12 @@ func (Stamp) Choices() []string { return []string{"atime", "ctime", "mtime"} }
 
 // FindArgs list files and folders of the host by name, kind, age, size or content.
 //
-//   - find:
-//     paths: /var/log
-//     patterns: '*.gz'
-//     age: 4w
-//     register: old
+//	# Logs that are older than four weeks.
+//	- find:
+//	    paths: /var/log
+//	    patterns: '*.gz'
+//	    age: 4w
+//	  register: old
 type FindArgs struct {
 	// Paths are the folders to look in.
 	Paths []string `arg:"paths,alias=name,alias=path" required:"true"`

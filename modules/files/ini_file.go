@@ -20,11 +20,12 @@ var IniFile = modules.Define("ini_file", iniFileSource+attributesSource, runIniF
 // IniFileArgs see to one option, or one section, of an INI file. The rest of the file, comments included, stays as it is; an
 // option that is commented out takes its value in place.
 //
-//   - ini_file:
-//     path: /etc/libvirt/virtlogd.conf
-//     section: logs
-//     option: max_size
-//     value: "4194304"
+//	# Smaller logs.
+//	- ini_file:
+//	    path: /etc/libvirt/virtlogd.conf
+//	    section: logs
+//	    option: max_size
+//	    value: "4194304"
 type IniFileArgs struct {
 	// Path of the file.
 	Path modules.Path `arg:"path,alias=dest" required:"true"`

@@ -26,9 +26,10 @@ var KnownHosts = modules.Define("known_hosts", knownHostsSource, runKnownHosts,
 
 // KnownHostsArgs see to one key of one host in a file by which ssh knows hosts. A key of the same kind takes the old one's place.
 //
-//   - known_hosts:
-//     name: storage1
-//     key: storage1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…
+//	# Trust the storage.
+//	- known_hosts:
+//	    name: storage1
+//	    key: storage1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…
 type KnownHostsArgs struct {
 	// Name of the host, in brackets with its port where that is not 22: [storage1]:2222.
 	Name string `arg:"name,alias=host" required:"true"`

@@ -21,11 +21,12 @@ var Lineinfile = modules.Define("lineinfile", lineinfileSource+attributesSource,
 
 // LineinfileArgs see that one line is in a file, in place of the one that a regular expression finds, or that such lines are not.
 //
-//   - lineinfile:
-//     path: /etc/ssh/sshd_config
-//     regexp: '^#?PermitRootLogin'
-//     line: PermitRootLogin no
-//     validate: /usr/sbin/sshd -t -f %s
+//	# Nobody logs in as root.
+//	- lineinfile:
+//	    path: /etc/ssh/sshd_config
+//	    regexp: '^#?PermitRootLogin'
+//	    line: PermitRootLogin no
+//	    validate: /usr/sbin/sshd -t -f %s
 type LineinfileArgs struct {
 	// Path of the file.
 	Path modules.Path `arg:"path,alias=dest,alias=destfile,alias=name" required:"true"`

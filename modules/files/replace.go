@@ -24,10 +24,11 @@ var Replace = modules.Define("replace", replaceSource+attributesSource, runRepla
 // ReplaceArgs replace all that a regular expression finds in a file, over lines. A second run must not find it again, which is
 // for the expression to see to.
 //
-//   - replace:
-//     path: /etc/hosts
-//     regexp: '(\s+)old\.host\.name(\s+.*)?$'
-//     replace: '\1new.host.name\2'
+//	# A host has got another name.
+//	- replace:
+//	    path: /etc/hosts
+//	    regexp: '(\s+)old\.host\.name(\s+.*)?$'
+//	    replace: '\1new.host.name\2'
 type ReplaceArgs struct {
 	// Path of the file.
 	Path modules.Path `arg:"path,alias=dest,alias=destfile,alias=name" required:"true"`

@@ -25,10 +25,11 @@ var Unarchive = modules.Define("unarchive", unarchiveSource+attributesSource, ru
 // UnarchiveArgs unpack a tar or zip archive of the controller, or of the host, into a folder. The host needs GNU tar with what
 // unpacks the compression, or unzip. An archive of which everything is there already is not unpacked again.
 //
-//   - unarchive:
-//     src: app-1.2.tar.gz
-//     dest: /opt
-//     creates: /opt/app-1.2/bin/app
+//	# Unpack a program, once.
+//	- unarchive:
+//	    src: app-1.2.tar.gz
+//	    dest: /opt
+//	    creates: /opt/app-1.2/bin/app
 type UnarchiveArgs struct {
 	// Src is the archive, on the controller beside the playbook or role, or on the host with remote_src.
 	Src string `arg:"src" required:"true"`
