@@ -27,5 +27,4 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/kr/fs v0.1.0 // indirect
 	github.com/kr/text v0.1.0 // indirect
-	golang.org/x/exp v0.0.0-20230314191032-db074128a8ec // indirect
 )

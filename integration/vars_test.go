@@ -107,9 +107,18 @@ func TestPromptsAsInAnsible(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers, err := json.Marshal([][2]string{
-		{"Plain: ", "p"}, {"Secretive: ", "s"}, {"Dflt [d]: ", ""},
-		{"Conf: ", "one"}, {"confirm Conf: ", "two"}, {"Conf: ", "same"}, {"confirm Conf: ", "same"},
-		{"Enc: ", "pw"}, {"Encs: ", "pw"}, {"Tpl: ", "{{ base }}"}, {"Uns: ", "{{ base }}"}, {"noprompt: ", "np"},
+		{"Plain: ", "p"},
+		{"Secretive: ", "s"},
+		{"Dflt [d]: ", ""},
+		{"Conf: ", "one"},
+		{"confirm Conf: ", "two"},
+		{"Conf: ", "same"},
+		{"confirm Conf: ", "same"},
+		{"Enc: ", "pw"},
+		{"Encs: ", "pw"},
+		{"Tpl: ", "{{ base }}"},
+		{"Uns: ", "{{ base }}"},
+		{"noprompt: ", "np"},
 	})
 	if err != nil {
 		t.Fatal(err)
