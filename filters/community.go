@@ -67,7 +67,11 @@ func listsMergeBy(c *jinja.Call) (any, error) {
 	var filled []*value.List
 	for _, list := range append([]any{c.Value}, c.Rest[:len(c.Rest)-1]...) {
 		if inner, ok := list.(*value.List); ok {
-			items = append(items, flattened(nil, inner.Items, -1, false)...)
+			flat, err := flattened(c.Room, inner.Items, -1, false)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, flat...)
 			if inner.Len() > 0 {
 				filled = append(filled, inner)
 			}

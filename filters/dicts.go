@@ -26,7 +26,11 @@ func combine(c *jinja.Call) (any, error) {
 		return nil, value.Errorf(value.ValueError, "combine: list_merge must be replace, keep, append, prepend, append_rp or prepend_rp, not %q", lists)
 	}
 	out := value.NewDict()
-	for _, v := range flattened(nil, append([]any{c.Value}, c.Rest...), -1, false) {
+	dicts, err := flattened(c.Room, append([]any{c.Value}, c.Rest...), -1, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range dicts {
 		d, ok := v.(*value.Dict)
 		if !ok {
 			return nil, value.Errorf(value.TypeError, "failed to combine variables, expected dicts but got a '%s'", value.TypeName(v))

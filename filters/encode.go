@@ -154,10 +154,27 @@ func decodeAs(raw []byte, name any) (string, error) {
 	return "", value.Errorf(value.ValueError, "unknown encoding: %v", name)
 }
 
+// readable is the size up to which no text that is read has too many values, whatever is in it.
+const readable = 1 << 20
+
+// marks counts the bytes of a text that are one of those given: about as many values are in it.
+func marks(text, of string) int {
+	n := 0
+	for i := range len(of) {
+		n += strings.Count(text, of[i:i+1])
+	}
+	return n
+}
+
 func fromJSON(c *jinja.Call) (any, error) {
 	text, err := c.Text(c.Value)
 	if err != nil {
 		return nil, err
+	}
+	if len(text) > readable {
+		if err := c.Room(marks(text, ",:[{")); err != nil {
+			return nil, err
+		}
 	}
 	return value.DecodeJSON(text)
 }
@@ -213,7 +230,7 @@ func jsonIndent(v any) (string, error) {
 }
 
 func toJSON(c *jinja.Call) (any, error) {
-	o, err := jsonOptions(c, value.JSONOptions{})
+	o, err := jsonOptions(c, value.JSONOptions{Limit: c.MaxOutput()})
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +246,7 @@ func toNiceJSON(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := jsonOptions(c, value.JSONOptions{Indent: indent, Multiline: c.Args[0] != nil, SortKeys: sort})
+	o, err := jsonOptions(c, value.JSONOptions{Indent: indent, Multiline: c.Args[0] != nil, SortKeys: sort, Limit: c.MaxOutput()})
 	if err != nil {
 		return nil, err
 	}

@@ -303,7 +303,11 @@ func splitNames(options *value.Dict, name, separators string) ([]string, error) 
 		return nil, nil
 	}
 	var out []string
-	for _, item := range flattened(nil, listed(v), -1, true) {
+	items, err := flattened(func(int) error { return nil }, listed(v), -1, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range items {
 		s, err := value.Str(item)
 		if err != nil {
 			return nil, err

@@ -136,6 +136,9 @@ func regexSearch(c *jinja.Call) (any, error) {
 	return out, nil
 }
 
+// regexCost is how many times the memory of an item of a list a match takes.
+const regexCost = 4
+
 func regexFindall(c *jinja.Call) (any, error) {
 	subject, err := c.Text(c.Value)
 	if err != nil {
@@ -148,6 +151,9 @@ func regexFindall(c *jinja.Call) (any, error) {
 	out := value.NewList()
 	m, err := re.Search(subject)
 	for ; m != nil && err == nil; m, err = m.Next() {
+		if err := c.Room(regexCost * (out.Len() + 1)); err != nil {
+			return nil, err
+		}
 		groups := m.Groups()
 		switch len(groups) {
 		case 0:

@@ -171,29 +171,45 @@ func flatten(c *jinja.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return value.NewList(flattened(nil, items, levels, skip)...), nil
+	out, err := flattened(c.Room, items, levels, skip)
+	return value.NewList(out...), err
 }
 
-func flattened(out, items []any, levels int, skipNulls bool) []any {
-	for _, item := range items {
-		switch v := item.(type) {
-		case *value.List:
-			if levels != 0 {
-				out = flattened(out, v.Items, levels-1, skipNulls)
-				continue
-			}
-		case value.Tuple:
-			if levels != 0 {
-				out = flattened(out, v, levels-1, skipNulls)
-				continue
-			}
-		}
-		if skipNulls && (item == nil || item == "None" || item == "null") {
-			continue
-		}
-		out = append(out, item)
+// flattened gives the items of lists in lists; room says whether so many may be looked at.
+func flattened(room func(n int) error, items []any, levels int, skipNulls bool) ([]any, error) {
+	f := flattener{room: room, skipNulls: skipNulls}
+	err := f.add(items, levels)
+	return f.out, err
+}
+
+type flattener struct {
+	room      func(n int) error
+	out       []any
+	looked    int
+	skipNulls bool
+}
+
+func (f *flattener) add(items []any, levels int) error {
+	f.looked += len(items) + 1
+	if err := f.room(f.looked); err != nil {
+		return err
 	}
-	return out
+	for _, item := range items {
+		inner, isList := item.(*value.List)
+		if t, ok := item.(value.Tuple); ok {
+			inner, isList = value.NewList(t...), true
+		}
+		switch {
+		case levels != 0 && isList:
+			if err := f.add(inner.Items, levels-1); err != nil {
+				return err
+			}
+		case f.skipNulls && (item == nil || item == "None" || item == "null"):
+		default:
+			f.out = append(f.out, item)
+		}
+	}
+	return nil
 }
 
 // columns gives the items of the value and of every further argument.
@@ -375,6 +391,9 @@ func subelements(c *jinja.Call) (any, error) {
 	for _, element := range elements {
 		subs, err := subelementsOf(element, path, skip)
 		if err != nil {
+			return nil, err
+		}
+		if err := c.Room(out.Len() + len(subs)); err != nil {
 			return nil, err
 		}
 		for _, sub := range subs {

@@ -47,6 +47,9 @@ func split(c *jinja.Call) (any, error) {
 			if end < 0 {
 				break
 			}
+			if err := c.Room(out.Len() + 1); err != nil {
+				return nil, err
+			}
 			out.Append(text[:end])
 			text = text[end:]
 			most--
@@ -66,6 +69,9 @@ func split(c *jinja.Call) (any, error) {
 	n := -1
 	if most >= 0 {
 		n = most + 1
+	}
+	if err := c.Room(strings.Count(text, sep)); err != nil {
+		return nil, err
 	}
 	for _, part := range strings.SplitN(text, sep, n) {
 		out.Append(part)

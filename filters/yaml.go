@@ -32,6 +32,7 @@ func dumpYAML(c *jinja.Call, o pyyaml.Options) (any, error) {
 			return nil, err
 		}
 	}
+	o.Limit = c.MaxOutput()
 	return pyyaml.Dump(c.Value, o)
 }
 
@@ -79,8 +80,16 @@ func yamlOption(c *jinja.Call, o *pyyaml.Options, name, v any) error {
 	return nil
 }
 
+// yamlCost is how many times the memory of JSON's values those of YAML take while it is read.
+const yamlCost = 4
+
 // yamlDocuments reads the documents of a text.
-func yamlDocuments(text string) ([]any, error) {
+func yamlDocuments(c *jinja.Call, text string) ([]any, error) {
+	if len(text) > readable {
+		if err := c.Room(yamlCost * marks(text, ",\n[{")); err != nil {
+			return nil, err
+		}
+	}
 	docs, _, err := document.Parse("the text", []byte(text))
 	if err != nil {
 		return nil, err
@@ -124,7 +133,7 @@ func fromYAML(c *jinja.Call) (any, error) {
 	if !ok {
 		return c.Value, nil
 	}
-	docs, err := yamlDocuments(text)
+	docs, err := yamlDocuments(c, text)
 	switch {
 	case err != nil:
 		return nil, err
@@ -141,6 +150,6 @@ func fromYAMLAll(c *jinja.Call) (any, error) {
 	if !ok {
 		return c.Value, nil
 	}
-	docs, err := yamlDocuments(text)
+	docs, err := yamlDocuments(c, text)
 	return value.NewList(docs...), err
 }

@@ -119,6 +119,12 @@ func (c *Call) Path(v, attribute any) (any, error) {
 // Items gives the items of any value that can be looped over; the slice must not be changed.
 func (c *Call) Items(v any) ([]any, error) { return c.rt.items(v) }
 
+// MaxOutput is the most bytes that a text may have.
+func (c *Call) MaxOutput() int { return c.rt.maxOutput }
+
+// Room is an error when a list of n items is too large to be made.
+func (c *Call) Room(n int) error { return c.rt.tooMany(n) }
+
 // Text gives Python's str(v); undefined values in it are errors.
 func (c *Call) Text(v any) (string, error) { return c.rt.str(v) }
 

@@ -37,7 +37,7 @@ func questions(g *generator, rounds, count int) []question {
 	var list []question
 	for range rounds {
 		for _, p := range g.all() {
-			list = append(list, question{"n", g.Fill(p, 1)}, question{"r", "{{ " + g.Fill(p, 1) + " }}"})
+			list = append(list, question{"n", g.fill(p)}, question{"r", "{{ " + g.fill(p) + " }}"})
 		}
 	}
 	for i := range count {

@@ -80,7 +80,7 @@ func (e *Env) syntax(o *Options) int {
 		return 1
 	}
 	of := *o
-	of.Loader, of.MaxDepth, of.MaxOutput, of.MaxSteps = nil, 0, 0, 0
+	of.Loader, of.MaxDepth, of.MaxOutput, of.MaxMemory, of.MaxSteps = nil, 0, 0, 0, 0
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n, known := e.syntaxes[of]

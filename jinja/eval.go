@@ -118,6 +118,9 @@ func (x *sliceExpr) eval(f *frame) (any, error) {
 		return f.ofUndefined(u)
 	}
 	r, found, err := f.rt.slice(v, bounds)
+	if err == nil {
+		err = f.rt.madeValue(r)
+	}
 	if err == nil && !found {
 		return f.undefined(x.pos, "", objectName(v)+" has no element slice(...)", nil, ""), nil
 	}
@@ -138,11 +141,17 @@ func (x *binaryExpr) eval(f *frame) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept := len(f.rt.kept)
+	f.rt.keep(a)
 	b, err := x.b.eval(f)
 	if err != nil {
 		return nil, err
 	}
+	f.rt.drop(kept)
 	r, err := f.rt.binary(x.op, a, b)
+	if err == nil {
+		err = f.rt.madeText(r)
+	}
 	if err != nil {
 		return nil, f.fail(x.pos, err)
 	}
@@ -230,7 +239,9 @@ func (x *concatExpr) eval(f *frame) (any, error) {
 	}
 	var b []byte
 	for _, p := range x.parts {
+		f.rt.waiting += len(b)
 		v, err := p.eval(f)
+		f.rt.waiting -= len(b)
 		if err != nil {
 			return nil, err
 		}
@@ -244,7 +255,7 @@ func (x *concatExpr) eval(f *frame) (any, error) {
 			return nil, f.fail(p.at(), f.rt.tooBig())
 		}
 	}
-	return string(b), nil
+	return string(b), f.fail(x.at(), f.rt.made(len(b)))
 }
 
 // evalEscaped gives HTML as soon as one part is.
@@ -272,13 +283,20 @@ func (x *condExpr) eval(f *frame) (any, error) {
 	return u, nil
 }
 
+// evalAll evaluates expressions one after another.
 func (f *frame) evalAll(items []expr) ([]any, error) {
 	out := make([]any, len(items))
+	kept := len(f.rt.kept)
 	for i, item := range items {
 		var err error
 		if out[i], err = item.eval(f); err != nil {
 			return nil, err
 		}
+		f.rt.keep(out[i])
+	}
+	f.rt.drop(kept)
+	if err := f.rt.made(itemSize * len(items)); err != nil {
+		return nil, f.fail(items[0].at(), err)
 	}
 	return out, nil
 }
@@ -295,6 +313,7 @@ func (x *listExpr) eval(f *frame) (any, error) {
 
 func (x *dictExpr) eval(f *frame) (any, error) {
 	d := value.NewDictSize(len(x.keys))
+	kept := len(f.rt.kept)
 	for i := range x.keys {
 		k, err := x.keys[i].eval(f)
 		if err != nil {
@@ -310,8 +329,10 @@ func (x *dictExpr) eval(f *frame) (any, error) {
 			return nil, err
 		}
 		d.Set(k, v)
+		f.rt.keep(v)
 	}
-	return d, nil
+	f.rt.drop(kept)
+	return d, f.fail(x.pos, f.rt.made(entrySize*d.Len()))
 }
 
 func (x *capturedExpr) eval(f *frame) (any, error) { return f.rt.captured, nil }

@@ -71,7 +71,7 @@ func (f *frame) captured(b *block, stmts []node, x expr) (any, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, f.fail(x.at(), err)
 	}
 	f.rt.captured = text
 	return x.eval(f)
@@ -94,12 +94,9 @@ func (n *filterNode) exec(f *frame) (signal, error) {
 }
 
 func (n *withNode) exec(f *frame) (signal, error) {
-	values := make([]any, len(n.values))
-	for i, x := range n.values {
-		var err error
-		if values[i], err = x.eval(f); err != nil {
-			return sigNone, err
-		}
+	values, err := f.evalAll(n.values)
+	if err != nil {
+		return sigNone, err
 	}
 	f.reset(n.body)
 	for i, t := range n.targets {

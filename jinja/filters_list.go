@@ -424,6 +424,7 @@ func filterMap(c *Call) (any, error) {
 		each = func(v any) (any, error) { return c.rt.callNamed(c, "filter", name, v, args, kwargs) }
 	}
 	out := make([]any, len(items))
+	kept := len(c.rt.kept)
 	for i, item := range items {
 		if err := c.rt.looped(); err != nil {
 			return nil, err
@@ -431,7 +432,9 @@ func filterMap(c *Call) (any, error) {
 		if out[i], err = each(item); err != nil {
 			return nil, err
 		}
+		c.rt.keep(out[i])
 	}
+	c.rt.drop(kept)
 	return &value.List{Items: out}, nil
 }
 

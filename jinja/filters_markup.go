@@ -165,7 +165,7 @@ func filterUrlencode(c *Call) (any, error) {
 }
 
 func filterTojson(c *Call) (any, error) {
-	o := value.JSONOptions{SortKeys: true}
+	o := value.JSONOptions{SortKeys: true, Limit: c.rt.maxOutput}
 	if c.Args[0] != nil {
 		o.Multiline = true
 		if s, ok := value.AsString(c.Args[0]); ok {

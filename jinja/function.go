@@ -118,14 +118,13 @@ func (f *frame) args(a *arguments) (given, error) {
 	g := given{}
 	if len(a.names) > 0 {
 		g.names = a.names
-		g.named = make([]any, len(a.named))
-		for i, x := range a.named {
-			v, err := x.eval(f)
-			if err != nil {
-				return given{}, err
-			}
-			g.named[i] = v
+		kept := len(rt.kept)
+		named, err := f.evalAll(a.named)
+		if err != nil {
+			return given{}, err
 		}
+		g.named = named
+		rt.drop(kept)
 	}
 	if a.star != nil {
 		v, err := a.star.eval(f)
@@ -191,6 +190,9 @@ func (rt *runtime) invoke(fn *function, f *frame, b *block, name string, v any, 
 	}
 	r, err := fn.fn(c)
 	rt.inUse--
+	if err == nil {
+		err = rt.made(objectSize + shallow(r) + itemSize*len(c.Rest))
+	}
 	return r, err
 }
 

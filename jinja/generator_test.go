@@ -5,6 +5,7 @@ package jinja_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/randexpr"
@@ -473,6 +474,33 @@ func newGenerator(r *rand.Rand) *generator {
 	})}
 }
 
+// artefacts are questions whose answers depend on how CPython makes code, which is not to be imitated: whether two equal
+// constants are one object (is sameas), and what a value changed within the arguments of a constant format prints, since
+// CPython turns "%s" % (a, b) into an f-string, which prints a before it evaluates b.
+var artefacts = []*regexp.Regexp{
+	regexp.MustCompile(`is (not )?sameas\W*[\d.'"]`),
+	regexp.MustCompile(`[\d.'"]\)* is (not )?sameas`),
+	regexp.MustCompile(`" % \(.*\.(pop|popitem|append|extend|insert|remove|reverse|sort|clear|update|setdefault|__setitem__)\(`),
+}
+
+// fill is Fill without artefacts.
+func (g *generator) fill(pattern string) string {
+	for {
+		if x := g.Fill(pattern, 1); !artefact(x) {
+			return x
+		}
+	}
+}
+
+func artefact(x string) bool {
+	for _, re := range artefacts {
+		if re.MatchString(x) {
+			return true
+		}
+	}
+	return false
+}
+
 // all are the patterns of every type.
 func (g *generator) all() []string { return g.Patterns("S", "I", "B", "L", "D", "A") }
 
@@ -481,7 +509,11 @@ func (g *generator) expr(typ string, depth int) string {
 	if typ == "any" {
 		typ = g.Pick("S", "I", "B", "L", "D", "A", "A")
 	}
-	return g.Expr(typ, depth)
+	for {
+		if x := g.Expr(typ, depth); !artefact(x) {
+			return x
+		}
+	}
 }
 
 // template makes a template with statements nested depth deep.

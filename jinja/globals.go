@@ -60,11 +60,9 @@ func globalRange(c *Call) (any, error) {
 		}
 	}
 	if n := r.length(); n > 0 && (r.start == farAway || r.start == -farAway) || n == 0 && r.start == r.stop && max(r.start, -r.start) == farAway {
-		if order, err := value.Compare(c.Rest[0], c.Rest[1]); n == 0 && err == nil && order*r.step >= 0 {
-			c.rt.special = true
-			return rangeValue{step: 1}, nil
+		if order, err := value.Compare(c.Rest[0], c.Rest[1]); n > 0 || err != nil || order*r.step < 0 {
+			return nil, value.Errorf(value.OverflowError, "range() of integers beyond 64 bits")
 		}
-		return nil, value.Errorf(value.OverflowError, "range() of integers beyond 64 bits")
 	}
 	if r.length() > maxRange {
 		return nil, value.Errorf(value.OverflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange)

@@ -52,6 +52,8 @@ type Options struct {
 	Loader Loader
 	// MaxOutput bounds the bytes of one rendering and of any one string made in it; 0 means 16 MiB.
 	MaxOutput int
+	// MaxMemory bounds the bytes of the values that one rendering makes and holds at a time, counted roughly; 0 means 32 MiB.
+	MaxMemory int
 	// MaxSteps bounds the loop steps of one rendering; 0 means ten million.
 	MaxSteps int
 	// MaxDepth bounds nested macro calls, includes and blocks; 0 means 200.

@@ -189,6 +189,9 @@ func (rt *runtime) sourceOf(v any) (source, error) {
 		return source{dict: x.d, kind: x.kind, size: x.d.Len()}, nil
 	}
 	items, err := rt.items(v)
+	if err == nil {
+		err = rt.made(itemSize * len(items))
+	}
 	return source{items: items}, err
 }
 

@@ -41,6 +41,9 @@ func (e *Env) addListMethods() {
 			i += len(l.Items)
 		}
 		c.rt.special = true
+		if err := c.rt.tooMany(len(l.Items) + 1); err != nil {
+			return nil, err
+		}
 		l.Items = slices.Insert(l.Items, max(0, min(i, len(l.Items))), c.Args[1])
 		return nil, nil
 	})

@@ -47,7 +47,11 @@ func (rt *runtime) own(v any) any {
 // mapped reads an entry of a Mapping.
 func (rt *runtime) mapped(m value.Mapping, key any) (any, bool, error) {
 	v, found, err := m.Lookup(rt.ctx, key)
-	return rt.own(v), found, err
+	v = rt.own(v)
+	if err == nil && rt.mutates {
+		err = rt.made(sizeOf(v))
+	}
+	return v, found, err
 }
 
 // read gives a name of the Scope: the value that the template has read already, else the Scope's.
@@ -85,6 +89,7 @@ func (rt *runtime) fromScope(ctx context.Context, s Scope, name string) (any, bo
 		return v, found, err
 	}
 	v = rt.own(v)
+	rt.given += sizeOf(v)
 	if rt.copies == nil {
 		rt.copies = map[string]any{}
 	}

@@ -350,6 +350,9 @@ func (rt *runtime) join(a, b any) (r any, ok bool, err error) {
 		return nil, true, value.Errorf(value.TypeError, "can only concatenate list (not \"%s\") to list", value.TypeName(b))
 	case value.Tuple:
 		if y, ok := b.(value.Tuple); ok {
+			if err := rt.tooMany(len(x) + len(y)); err != nil {
+				return nil, true, err
+			}
 			return value.Tuple(joinItems(x, y)), true, nil
 		}
 	case value.Bytes:

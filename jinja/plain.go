@@ -68,10 +68,12 @@ func (e *Env) release(a *activation) {
 	}
 	stack = stack[:cap(stack)]
 	clear(stack)
+	kept := rt.kept[:cap(rt.kept)]
+	clear(kept)
 	for _, c := range calls {
 		*c = Call{}
 	}
-	*rt = runtime{stack: stack[:0], calls: calls}
+	*rt = runtime{stack: stack[:0], calls: calls, kept: kept[:0]}
 	rt.out.b = out
 	clear(a.space.cache)
 	a.space = namespaceOf{cache: a.space.cache[:0]}

@@ -13,6 +13,9 @@ const pprintWidth = 80
 
 // filterPprint prints like Python's pprint: keys sorted, containers over several lines when they are long.
 func filterPprint(c *Call) (any, error) {
+	if _, err := c.Text(c.Value); err != nil { // fails for what is too large
+		return nil, err
+	}
 	p := pretty{}
 	if err := p.write(c.Value, 0, 0, 0); err != nil {
 		return nil, err

@@ -28,12 +28,20 @@ type runtime struct {
 	inUse      int  // of calls
 	operand    expr // what the test under way is about
 	maxOutput  int
+	frames     []*frame // under way
+	kept       []any    // see keep
+	fresh      int      // bytes made since the last measure
+	total      int      // bytes made up to the last measure
+	given      int      // bytes of copies of what the Scope gave
+	waiting    int      // bytes of texts under way
 }
 
 // step is a macro call, include or the like that is under way.
 type step struct {
 	what string
 	from place
+	// frames were under way before it.
+	frames int
 }
 
 const (
@@ -56,11 +64,16 @@ func (rt *runtime) enter(what string, from place) error {
 	if err := rt.ctx.Err(); err != nil {
 		return err
 	}
-	rt.chain = append(rt.chain, step{what, from})
+	rt.chain = append(rt.chain, step{what, from, len(rt.frames)})
 	return nil
 }
 
-func (rt *runtime) leave() { rt.chain = rt.chain[:len(rt.chain)-1] }
+func (rt *runtime) leave() {
+	last := len(rt.chain) - 1
+	clear(rt.frames[rt.chain[last].frames:])
+	rt.frames = rt.frames[:rt.chain[last].frames]
+	rt.chain = rt.chain[:last]
+}
 
 // looped counts a step of a loop.
 func (rt *runtime) looped() error {
@@ -187,6 +200,9 @@ func (rt *runtime) capture(do func() error) (any, error) {
 	}
 	s := string(rt.out.b[mark:])
 	rt.out.b = rt.out.b[:mark]
+	if err := rt.made(len(s)); err != nil {
+		return nil, err
+	}
 	if rt.autoescape {
 		return Markup(s), nil
 	}
@@ -205,7 +221,11 @@ func (rt *runtime) captureNative(do func() error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rt.combine(parts)
+	v, err := rt.combine(parts)
+	if err == nil {
+		err = rt.madeValue(v)
+	}
+	return v, err
 }
 
 // nativeResult makes one value of the parts printed.

@@ -82,6 +82,7 @@ func newFrame(rt *runtime, space *namespaceOf, up *frame, slots int) *frame {
 			f.slots[i] = unset
 		}
 	}
+	rt.frames = append(rt.frames, f)
 	return f
 }
 

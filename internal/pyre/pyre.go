@@ -15,7 +15,7 @@ import (
 )
 
 // matchLimit ends a search that backtracks without end.
-const matchLimit = 2 * time.Second
+const matchLimit = 900 * time.Millisecond
 
 // Options are re's flags, and what the pattern is applied to.
 type Options struct {

@@ -32,6 +32,8 @@ type Options struct {
 	ASCII bool
 	// Anchors writes a list or dict that appears again as an alias of the first.
 	Anchors bool
+	// Limit, when not zero, makes YAML of about more than so many bytes an error.
+	Limit int
 }
 
 // Long reports whether a text has several lines, by any of the line ends that Unicode knows.
@@ -99,7 +101,11 @@ type representer struct {
 	count   map[any]int
 	names   map[any]string
 	written map[any]bool
+	size    int // roughly, of the nodes so far
 }
+
+// nodeSize is roughly what a node takes in memory and as text.
+const nodeSize = 64
 
 // identity is what makes a list or dict the same one again; nil for plain values.
 func identity(v any) any {
@@ -160,6 +166,10 @@ func (r *representer) keys(d *value.Dict) []any {
 }
 
 func (r *representer) node(v any) (*node, error) {
+	text, _ := value.AsString(v)
+	if r.size += nodeSize + len(text); r.o.Limit > 0 && r.size > r.o.Limit {
+		return nil, value.Errorf(value.LimitError, "the YAML grows past %d bytes", r.o.Limit)
+	}
 	id := identity(v)
 	name := r.names[id]
 	if name != "" && r.written[id] {

@@ -22,6 +22,8 @@ type JSONOptions struct {
 	KeepUTF8 bool
 	// Default gives something JSON can hold for what it cannot; nil makes that an error.
 	Default func(v any) (any, error)
+	// Limit, when not zero, makes growing past so many bytes an Error of kind LimitError.
+	Limit int
 }
 
 // EncodeJSON gives v as Python's json.dumps prints it.
@@ -37,7 +39,13 @@ func EncodeJSON(v any, o JSONOptions) (string, error) {
 	}
 	e := jsonEncoder{o: o}
 	err := e.value(v)
-	return string(e.b), err
+	if err == nil {
+		err = e.tooLong(0)
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(e.b), nil
 }
 
 type jsonEncoder struct {
@@ -46,7 +54,18 @@ type jsonEncoder struct {
 	open []any
 }
 
+func (e *jsonEncoder) tooLong(more int) error {
+	if e.o.Limit > 0 && len(e.b)+more > e.o.Limit {
+		return Errorf(LimitError, "text grows past %d bytes", e.o.Limit)
+	}
+	return nil
+}
+
 func (e *jsonEncoder) value(v any) error {
+	text, _ := AsString(v)
+	if err := e.tooLong(len(text)); err != nil {
+		return err
+	}
 	switch x := v.(type) {
 	case nil:
 		e.b = append(e.b, "null"...)
@@ -59,9 +78,9 @@ func (e *jsonEncoder) value(v any) error {
 	case float64:
 		e.b = append(e.b, jsonFloat(x)...)
 	case string:
-		e.text(x)
+		return e.text(x)
 	case Markup:
-		e.text(string(x))
+		return e.text(string(x))
 	case *List:
 		return e.nested(x, func() error { return e.items(x.Items) })
 	case Tuple:
@@ -157,7 +176,9 @@ func (e *jsonEncoder) dict(d *Dict) error {
 		if err != nil {
 			return err
 		}
-		e.text(name)
+		if err := e.text(name); err != nil {
+			return err
+		}
 		e.b = append(e.b, e.o.KeySep...)
 		item, _ := d.Get(k)
 		if err := e.value(item); err != nil {
@@ -202,9 +223,14 @@ func jsonFloat(f float64) string {
 	}
 }
 
-func (e *jsonEncoder) text(s string) {
+func (e *jsonEncoder) text(s string) error {
 	e.b = append(e.b, '"')
 	for i := 0; i < len(s); {
+		if i&0xfff == 0 { // escapes may make it six times as long
+			if err := e.tooLong(len(s) - i); err != nil {
+				return err
+			}
+		}
 		c := s[i]
 		if c < utf8.RuneSelf {
 			e.char(c)
@@ -226,6 +252,7 @@ func (e *jsonEncoder) text(s string) {
 		i += n
 	}
 	e.b = append(e.b, '"')
+	return nil
 }
 
 func (e *jsonEncoder) char(c byte) {
