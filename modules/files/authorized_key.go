@@ -14,7 +14,7 @@ import (
 var authorizedKeySource string
 
 // AuthorizedKey sees to the keys by which somebody may log in.
-var AuthorizedKey = modules.Define("authorized_key", authorizedKeySource, runAuthorizedKey, modules.Aliases("ansible.posix.authorized_key"))
+var AuthorizedKey = modules.Define("authorized_key", authorizedKeySource+attributesSource, runAuthorizedKey, modules.Aliases("ansible.posix.authorized_key"))
 
 // AuthorizedKeyArgs see to the SSH keys by which somebody may log in as a user. File and folder become the user's, and only the
 // user's, when they are written.
@@ -71,14 +71,17 @@ type AuthorizedKeyResult struct {
 	KeyOptions *string `json:"key_options"`
 	// Path is the argument.
 	Path *string `json:"path"`
-	// State is the argument.
-	State string `json:"state"`
 	// Exclusive is the argument.
 	Exclusive bool `json:"exclusive"`
 	// ManageDir is the argument.
 	ManageDir bool `json:"manage_dir"`
 	// Comment is the argument.
 	Comment *string `json:"comment"`
+	// Follow is the argument.
+	Follow bool `json:"follow"`
+	// ValidateCerts is the argument.
+	ValidateCerts bool `json:"validate_certs"`
+	PathInfo
 }
 
 // authorizedScript tells of the user, the tenth argument, and of the folder.
@@ -137,11 +140,12 @@ func runAuthorizedKey(ctx context.Context, h *modules.Host, a AuthorizedKeyArgs)
 	}
 	o, err := e.run(ctx, h)
 	result := AuthorizedKeyResult{
-		Keyfile: o.after.at.path, User: a.User, Key: a.Key, KeyOptions: a.KeyOptions, State: string(a.State), Exclusive: a.Exclusive,
-		ManageDir: a.ManageDir, Comment: a.Comment,
+		Keyfile: o.after.at.path, User: a.User, Key: a.Key, KeyOptions: a.KeyOptions, Exclusive: a.Exclusive,
+		ManageDir: a.ManageDir, Comment: a.Comment, Follow: a.Follow, ValidateCerts: a.ValidateCerts,
+		PathInfo: PathInfo{State: string(a.State)},
 	}
 	if a.Path != "" {
-		result.Path = new(string(a.Path))
+		result.Path, result.PathInfo = new(string(a.Path)), o.pathInfo(a.State)
 	}
 	return result, err
 }

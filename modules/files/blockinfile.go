@@ -77,6 +77,7 @@ type BlockinfileResult struct {
 
 func runBlockinfile(ctx context.Context, h *modules.Host, a BlockinfileArgs) (BlockinfileResult, error) {
 	e := newEdit(a.Path, a.Attributes, a.Backup, a.Validate)
+	e.parted = true
 	e.create, e.missing = a.Create, "Path %s does not exist !"
 	e.change = a.edit
 	o, err := e.run(ctx, h)

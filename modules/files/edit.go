@@ -15,6 +15,7 @@ import (
 type edit struct {
 	deployment
 	create  bool
+	parted  bool   // the diff tells content and attributes apart
 	missing string // what to say of a file that is not there and is not to be made; %s is its path
 	// change gives the new content. It is called again when the file changed meanwhile.
 	change func(before string, exists bool) (edited, error)
@@ -122,7 +123,10 @@ func (e *edit) plan(t target, o *editOutcome) ([]modules.Action, info, error) {
 		e.setContent(t.before)
 		return nil, t.at, nil
 	}
-	e.label = t.at.path + " (content)"
+	e.label = t.at.path
+	if e.parted {
+		e.label += " (content)"
+	}
 	if is.exists && result.content == string(t.before) {
 		// Nothing is written, so that a link stays one; attributes are those of the file behind it.
 		is.path = t.at.path
@@ -219,10 +223,18 @@ func (e *edit) diffOf(before, after target) []modules.Diff {
 		before.at.sha1 = e.sha1
 	}
 	diffs := e.diff(before, after)
-	if n := len(diffs); n > 0 && diffs[n-1].BeforeHeader == "" && diffs[n-1].Prepared == "" {
+	if n := len(diffs); e.parted && n > 0 && diffs[n-1].BeforeHeader == "" && diffs[n-1].Prepared == "" {
 		diffs[n-1].BeforeHeader, diffs[n-1].AfterHeader = after.at.path+" (file attributes)", after.at.path+" (file attributes)"
 	}
 	return diffs
+}
+
+// pathInfo tells of the file; of one that is not there, no more than the state asked for.
+func (o editOutcome) pathInfo(asked modules.Presence) PathInfo {
+	if !o.after.content().exists {
+		return PathInfo{State: string(asked)}
+	}
+	return pathInfo(o.after.content())
 }
 
 // message is what was done, with what became of the attributes.

@@ -75,11 +75,12 @@ type IniFileResult struct {
 	BackupFile string `json:"backup_file,omitempty"`
 	// RC is 256 for a folder and 257 for a file that is not there.
 	RC int `json:"rc,omitempty"`
+	PathInfo
 }
 
 func runIniFile(ctx context.Context, h *modules.Host, a IniFileArgs) (IniFileResult, error) {
 	e := newEdit(a.Path, a.Attributes, a.Backup, "")
-	e.follow = a.Follow
+	e.follow, e.parted = a.Follow, true
 	if !a.Create {
 		e.missing = "Destination %s does not exist!"
 	}
@@ -98,7 +99,7 @@ func runIniFile(ctx context.Context, h *modules.Host, a IniFileArgs) (IniFileRes
 	if modules.IgnorePlanned(err) != nil {
 		return IniFileResult{Path: string(a.Path), RC: editCode(err)}, err
 	}
-	return IniFileResult{Path: o.after.at.path, Msg: o.msg, BackupFile: o.backup}, err
+	return IniFileResult{Path: o.after.at.path, Msg: o.msg, BackupFile: o.backup, PathInfo: o.pathInfo(a.State)}, err
 }
 
 // ini is an INI file cut at the section that is seen to.

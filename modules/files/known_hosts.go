@@ -21,7 +21,7 @@ import (
 var knownHostsSource string
 
 // KnownHosts sees to a host's key in a file of known hosts.
-var KnownHosts = modules.Define("known_hosts", knownHostsSource, runKnownHosts,
+var KnownHosts = modules.Define("known_hosts", knownHostsSource+attributesSource, runKnownHosts,
 	modules.Aliases("ansible.builtin.known_hosts", "ansible.legacy.known_hosts"))
 
 // KnownHostsArgs see to one key of one host in a file by which ssh knows hosts. A key of the same kind takes the old one's place.
@@ -76,10 +76,9 @@ type KnownHostsResult struct {
 	Key string `json:"key,omitempty"`
 	// Path of the file.
 	Path string `json:"path"`
-	// State is the argument.
-	State string `json:"state"`
 	// HashHost is the argument.
 	HashHost bool `json:"hash_host"`
+	PathInfo
 }
 
 func runKnownHosts(ctx context.Context, h *modules.Host, a KnownHostsArgs) (KnownHostsResult, error) {
@@ -94,7 +93,7 @@ func runKnownHosts(ctx context.Context, h *modules.Host, a KnownHostsArgs) (Know
 		return edited{content: after, leave: !exists && after == ""}, nil
 	}
 	o, err := e.run(ctx, h)
-	return KnownHostsResult{Name: a.Name, Key: a.Key, Path: o.after.at.path, State: string(a.State), HashHost: a.HashHost}, err
+	return KnownHostsResult{Name: a.Name, Key: a.Key, Path: o.after.at.path, HashHost: a.HashHost, PathInfo: o.pathInfo(a.State)}, err
 }
 
 // knownHost is a line of a file of known hosts.

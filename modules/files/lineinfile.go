@@ -103,6 +103,7 @@ func runLineinfile(ctx context.Context, h *modules.Host, a LineinfileArgs) (Line
 		}
 	}
 	e := newEdit(a.Path, a.Attributes, a.Backup, a.Validate)
+	e.parted = true
 	e.create = a.Create
 	var result LineinfileResult
 	if a.State == modules.Absent {
