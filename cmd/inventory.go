@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/hostlerhq/hostler/config"
+	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/inventory"
+	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/spf13/cobra"
 )
 
@@ -32,7 +35,7 @@ func newInventory(s Streams) *cobra.Command {
 				return err
 			}
 			if o.output != "" {
-				return writeSecret(o.output, text)
+				return writeSecret(o.output, strings.TrimSuffix(text, "\n")) // as ansible-inventory ends files
 			}
 			fmt.Fprint(s.Out, text)
 			return nil
@@ -96,7 +99,13 @@ func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (stri
 	if err != nil {
 		return "", err
 	}
-	p := inventory.Printer{Inventory: inv, Export: o.export}
+	p := inventory.Printer{Inventory: inv, Export: o.export, HostVars: func(h *inventory.Host) *value.Dict {
+		d := inv.HostVars(h).Copy()
+		for k, v := range extra.All() {
+			d.Set(k, v)
+		}
+		return d
+	}}
 	if o.limit != "" {
 		hosts, warnings, err := inv.Match("all", o.limit)
 		if err != nil {
@@ -113,7 +122,7 @@ func (o *inventoryOptions) print(p inventory.Printer, args []string) (string, er
 	case o.host != "":
 		h, ok := p.Inventory.Host(o.host)
 		if !ok {
-			return "", hintError{fmt.Errorf("no such host: %s", o.host), "hostler inventory --list shows all hosts"}
+			return "", hintError{optionsError{fmt.Errorf("no such host: %s", o.host)}, "hostler inventory --list shows all hosts"}
 		}
 		if o.yaml {
 			return p.HostYAML(h), nil
@@ -124,7 +133,11 @@ func (o *inventoryOptions) print(p inventory.Printer, args []string) (string, er
 		if len(args) > 0 {
 			group = args[0]
 		}
-		return p.Graph(group, o.vars)
+		text, err := p.Graph(group, o.vars)
+		if d, ok := errors.AsType[*diag.Error](err); ok {
+			return "", hintError{optionsError{errors.New(d.Error())}, orDefault(d.Hint, "hostler inventory --graph shows all groups")}
+		}
+		return text, err
 	case o.yaml:
 		return p.YAML(), nil
 	case o.toml:

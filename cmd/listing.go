@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 
 // listings prints what --syntax-check, --list-hosts, --list-tasks and --list-tags ask for, as Ansible does,
 // and reports whether that was all that was asked.
-func (o *playOptions) listings(ss *session) (done bool, err error) {
+func (o *playOptions) listings(ctx context.Context, ss *session) (done bool, err error) {
 	if !o.syntaxOnly && !o.listHosts && !o.listTasks && !o.listTags {
 		return false, nil
 	}
@@ -20,7 +21,7 @@ func (o *playOptions) listings(ss *session) (done bool, err error) {
 			continue
 		}
 		for i, play := range pb.Plays {
-			if err := o.listPlay(ss, i+1, play); err != nil {
+			if err := o.listPlay(ctx, ss, i+1, play); err != nil {
 				return true, err
 			}
 		}
@@ -28,9 +29,9 @@ func (o *playOptions) listings(ss *session) (done bool, err error) {
 	return true, nil
 }
 
-func (o *playOptions) listPlay(ss *session, number int, play *playbook.Play) error {
+func (o *playOptions) listPlay(ctx context.Context, ss *session, number int, play *playbook.Play) error {
 	patterns := hostPatterns(play)
-	name, _ := play.Name.Value.(string)
+	name := playName(ctx, ss, play)
 	if name == "" {
 		name = strings.Join(patterns, ",")
 	}
@@ -57,6 +58,19 @@ func (o *playOptions) listPlay(ss *session, number int, play *playbook.Play) err
 		fmt.Fprintf(ss.s.Out, "      TASK TAGS: [%s]\n", strings.Join(play.ListTags(only, skip), ", "))
 	}
 	return nil
+}
+
+// playName is a play's name, rendered with what is known without a host, else as it is written.
+func playName(ctx context.Context, ss *session, play *playbook.Play) string {
+	t, ok := play.Name.Value.(*value.Template)
+	if !ok {
+		return patternText(play.Name.Value)
+	}
+	name, err := earlyNames(ctx, ss.engine, ss.extra)(t, play.Vars)
+	if err != nil {
+		return t.Text
+	}
+	return name
 }
 
 // hostPatterns are a play's patterns as written.

@@ -73,7 +73,7 @@ func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths 
 	if err := o.load(ss, paths); err != nil {
 		return err
 	}
-	if done, err := o.listings(ss); done || err != nil {
+	if done, err := o.listings(ctx, ss); done || err != nil {
 		return err
 	}
 	if err := anyHosts(ss); err != nil {

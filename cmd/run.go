@@ -90,8 +90,15 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 	if err != nil {
 		return err
 	}
-	if len(hosts) == 0 {
+	// ansible takes a pattern that matches nothing for nothing to do, unless it is the limit that leaves nothing.
+	if len(hosts) == 0 && (!s.compat || o.limit != "") {
 		return noHosts(ss, warnings, pattern)
+	}
+	if len(hosts) == 0 && !o.listHosts {
+		nothing := diag.Errorf(diag.Pos{}, "No hosts matched, nothing to do")
+		nothing.Severity = diag.Warning
+		printMistakes(s, append(warnings, nothing))
+		return nil
 	}
 	if o.listHosts {
 		printMistakes(s, warnings)

@@ -35,7 +35,12 @@ func newVault(s Streams) *cobra.Command {
 		Long: "Encrypt and decrypt files and values in ansible-vault's format. Without an option that says where the\n" +
 			"password comes from, and without HOSTLER_VAULT_PASSWORD_FILE or ANSIBLE_VAULT_PASSWORD_FILE, it is asked for.",
 		Args: noSuchCommand,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if s.compat {
+				return hintError{usageError{errors.New("the following arguments are required: action")}, c.CommandPath() + " --help lists the commands"}
+			}
+			return c.Help()
+		},
 	}
 	c.AddCommand(vaultCreate(s), vaultDecrypt(s), vaultEdit(s), vaultView(s), vaultEncrypt(s), vaultEncryptString(s), vaultRekey(s))
 	return c
