@@ -26,6 +26,9 @@ type Options struct {
 	// Inventory is nil when none was given: then undefined variables are reported as such that it may still define.
 	Inventory *inventory.Inventory
 	ExtraVars *value.Dict
+	// Kept reports whether a former run kept a fact that is a variable of that name; nil is for none. Only names that nothing
+	// else defines are asked for.
+	Kept func(name string) bool
 	// Tags and SkipTags are those of the command line.
 	Tags, SkipTags []string
 	// SkipRules are the names of rules to leave out.

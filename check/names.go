@@ -434,7 +434,7 @@ func (c *checker) undefined() {
 		if n.defined[u.name] || n.soft[u.name] || slices.Contains(magic(), u.name) || slices.Contains(facts(), u.name) {
 			continue
 		}
-		if told[u.name] {
+		if told[u.name] || c.Kept != nil && c.Kept(u.name) {
 			continue
 		}
 		near, looked := nears[u.name]

@@ -172,6 +172,9 @@ func (ss *session) checks() check.Options {
 	if len(ss.opts.InventorySources) > 0 {
 		o.Inventory = ss.opts.Inventory
 	}
+	if ss.opts.Facts != nil {
+		o.Kept = ss.keptFact
+	}
 	return o
 }
 

@@ -49,7 +49,7 @@ func newPlay(s Streams, in *interrupts) *cobra.Command {
 	fs.BoolVar(&o.step, "step", false, "ask before each task: no, yes, or continue without asking")
 	fs.BoolVar(&o.assertIdempotent, "assert-idempotent", false, "run a second time and fail, with status 3, when that changes anything")
 	fs.BoolVar(&o.github, "github", s.Env("GITHUB_ACTIONS") == "true", "print failures as annotations of GitHub Actions too; the default there")
-	fs.BoolVar(&o.flushCache, "flush-cache", false, "accepted and passed over: no facts are kept from one run to the next")
+	fs.BoolVar(&o.flushCache, "flush-cache", false, "drop the facts that were kept from former runs (fact_caching)")
 	fs.BoolVar(&o.syntaxOnly, "syntax-check", false, "only look for mistakes")
 	fs.BoolVar(&o.listHosts, "list-hosts", false, "only list the hosts of each play")
 	fs.BoolVar(&o.listTasks, "list-tasks", false, "only list the tasks that would run")
@@ -78,6 +78,11 @@ func (o *playOptions) run(ctx context.Context, s Streams, in *interrupts, paths 
 	}
 	if err := anyHosts(ss); err != nil {
 		return err
+	}
+	if o.flushCache {
+		if err := ss.flushCache(); err != nil {
+			return err
+		}
 	}
 	o.tagFlags.apply(&ss.opts)
 	ss.opts.ForceHandlers = o.forceHandlers

@@ -84,6 +84,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 		ReadFile: ring.ReadFile, Prompt: prompter(s), Forks: r.forks, Check: r.check, Diff: r.diff,
 		Limit: inv.limit, ExtraVars: extra, Verbosity: r.verbose, Connect: connect,
 		InventorySources: inv.list(s), Lookup: withLookup(lookups), Stop: in.grace(func() { tellInterrupted(s) }),
+		Facts:       factCache(s),
 		TellWaiting: time.Duration(r.waiting) * time.Second,
 	}
 	apply(&ss.opts, s.conf)

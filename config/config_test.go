@@ -115,10 +115,10 @@ anything = goes
 server = x
 [mine]
 key = value
-`}, map[string]string{"ANSIBLE_TIMEOUT": "soon", "ANSIBLE_CACHE_PLUGIN": "redis"})
+`}, map[string]string{"ANSIBLE_TIMEOUT": "soon", "ANSIBLE_NULL_REPRESENTATION": "none"})
 	want := []string{
 		`fatal: setting ANSIBLE_TIMEOUT cannot be "soon" | it takes a whole number`,
-		`setting defaults.fact_caching (ANSIBLE_CACHE_PLUGIN) does nothing here | leave it out: its default is what happens`,
+		`setting defaults.null_representation (ANSIBLE_NULL_REPRESENTATION) does nothing here | leave it out: its default is what happens`,
 		`fatal: work/ansible.cfg:2:1: setting defaults.forks cannot be "many" | it takes a whole number`,
 		`work/ansible.cfg:3:1: unknown setting "hsot_key_checking" in [defaults] | did you mean "host_key_checking"?`,
 		`fatal: work/ansible.cfg:4:1: setting defaults.gathering cannot be "smrt" | it is one of implicit, explicit, smart; did you mean "smart"?`,

@@ -59,7 +59,6 @@ defaults.plugin_filters_cfg
 `
 
 const notDone = `
-defaults.fact_caching CACHE_PLUGIN default=memory
 defaults.duplicate_dict_key DUPLICATE_YAML_DICT_KEY default=warn
 defaults.max_diff_size MAX_DIFF_SIZE default=104448
 defaults.allow_unsafe_lookups default=false
@@ -122,9 +121,6 @@ defaults.nocows NOCOWS
 defaults.cowpath COW_PATH
 defaults.cow_selection COW_SELECTION
 defaults.cow_whitelist defaults.cowsay_enabled_stencils COW_ACCEPTLIST COW_WHITELIST
-defaults.fact_caching_connection CACHE_PLUGIN_CONNECTION
-defaults.fact_caching_prefix CACHE_PLUGIN_PREFIX
-defaults.fact_caching_timeout CACHE_PLUGIN_TIMEOUT
 defaults.jinja2_extensions JINJA2_EXTENSIONS
 defaults.debug DEBUG
 defaults.module_lang MODULE_LANG

@@ -25,6 +25,10 @@ const (
 	GatherSubset        Name = "defaults.gather_subset"
 	GatherTimeout       Name = "defaults.gather_timeout"
 	FactPath            Name = "defaults.fact_path"
+	FactCaching         Name = "defaults.fact_caching"
+	FactCachingFolder   Name = "defaults.fact_caching_connection"
+	FactCachingPrefix   Name = "defaults.fact_caching_prefix"
+	FactCachingTimeout  Name = "defaults.fact_caching_timeout" // seconds
 	InjectFacts         Name = "defaults.inject_facts_as_vars"
 	Strategy            Name = "defaults.strategy"
 	AnyErrorsFatal      Name = "defaults.any_errors_fatal"
@@ -154,6 +158,10 @@ func runSettings() []Setting {
 		{Name: GatherSubset, Env: env("GATHER_SUBSET"), Kind: List},
 		{Name: GatherTimeout, Env: env("GATHER_TIMEOUT"), Kind: Int},
 		{Name: FactPath, Env: env("FACT_PATH")},
+		{Name: FactCaching, Env: env("CACHE_PLUGIN"), Default: "memory", Note: "memory, or jsonfile; others are warned of and stand for memory"},
+		{Name: FactCachingFolder, Env: env("CACHE_PLUGIN_CONNECTION"), Kind: Path},
+		{Name: FactCachingPrefix, Env: env("CACHE_PLUGIN_PREFIX")},
+		{Name: FactCachingTimeout, Env: env("CACHE_PLUGIN_TIMEOUT"), Kind: Int, Default: "86400"},
 		{Name: InjectFacts, Env: env("INJECT_FACT_VARS"), Kind: Bool, Default: "true"},
 		{Name: Strategy, Env: env("STRATEGY"), Default: "linear"},
 		{Name: AnyErrorsFatal, Env: env("ANY_ERRORS_FATAL"), Kind: Bool, Default: "false"},

@@ -236,7 +236,8 @@ func (r *runner) strayHost(name string) *hostVars {
 	if h, ok := r.hosts[name]; ok {
 		return h
 	}
-	h := &hostVars{name: name, host: &inventory.Host{Name: name}, inventory: []vars.Layer{}}
+	h := r.newHostVars(name, &inventory.Host{Name: name})
+	h.inventory = []vars.Layer{}
 	r.hosts[name] = h
 	return h
 }

@@ -25,6 +25,39 @@ type hostVars struct {
 	set      *value.Dict // set_fact and registered results
 	included *value.Dict // include_vars; replaced, never altered
 	gathered bool
+
+	// cache is where facts come from and go to; nil is nowhere. load takes them in before they are first looked at.
+	cache FactCache
+	load  sync.Once
+	warn  func(error)
+}
+
+// cached takes in the facts of former runs, once.
+func (h *hostVars) cached() {
+	if h.cache == nil {
+		return
+	}
+	h.load.Do(func() {
+		facts, gathered, err := h.cache.Load(h.name)
+		if err != nil {
+			h.warn(err)
+			return
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if facts != nil {
+			h.takeFacts(facts)
+			h.gathered = gathered
+		}
+	})
+}
+
+// isGathered reports whether the facts came from gathering, in this run or a former one.
+func (h *hostVars) isGathered() bool {
+	h.cached()
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.gathered
 }
 
 // layers gives the host's own layers.
@@ -64,6 +97,7 @@ func (h *hostVars) lookupSet(_ context.Context, name string) (any, bool, error) 
 
 // fact finds a variable among the facts: ansible_facts itself, ansible_X, or a fact whose name has no prefix.
 func (h *hostVars) fact(name string, hidden bool) (any, bool) {
+	h.cached()
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if name == "ansible_facts" {
@@ -88,11 +122,39 @@ func (h *hostVars) fact(name string, hidden bool) (any, bool) {
 	return h.facts.Get(short)
 }
 
-// addFacts takes facts in, named as a module returns them: those with ansible_ before them lose it in
-// ansible_facts. The dict that templates may hold already stays as it was.
-func (h *hostVars) addFacts(facts *value.Dict) {
+// addFacts takes facts in, also into the cache. Gathered says that they came from gathering.
+func (h *hostVars) addFacts(facts *value.Dict, gathered bool) {
+	h.cached()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.takeFacts(facts)
+	h.gathered = h.gathered || gathered
+	if h.cache == nil {
+		return
+	}
+	named := value.NewDict()
+	for k, v := range h.facts.All() {
+		if s, ok := k.(string); ok {
+			k = h.named(s)
+		}
+		named.Set(k, v)
+	}
+	if err := h.cache.Store(h.name, named, h.gathered); err != nil {
+		h.warn(err)
+	}
+}
+
+// named gives the name that a fact has as a variable. The caller holds the lock.
+func (h *hostVars) named(fact string) string {
+	if _, plain := h.plain[fact]; plain {
+		return fact
+	}
+	return "ansible_" + fact
+}
+
+// takeFacts takes facts in, named as a module returns them: those with ansible_ before them lose it in
+// ansible_facts. The dict that templates may hold already stays as it was. The caller holds the lock.
+func (h *hostVars) takeFacts(facts *value.Dict) {
 	next := cloneDict(h.facts)
 	for k, v := range facts.All() {
 		name, ok := k.(string)
@@ -117,7 +179,14 @@ func (h *hostVars) addFacts(facts *value.Dict) {
 func (h *hostVars) clearFacts() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.load.Do(func() {}) // what is cached is not wanted any more
 	h.facts, h.plain, h.gathered = nil, nil, false
+	if h.cache == nil {
+		return
+	}
+	if err := h.cache.Delete(h.name); err != nil {
+		h.warn(err)
+	}
 }
 
 // setVar records a set_fact or a registered result.
@@ -157,6 +226,7 @@ func (h *hostVars) inventoryChanged(host *inventory.Host) {
 
 // names gives the names of set facts and of facts, for hostvars and vars.
 func (h *hostVars) names() []string {
+	h.cached()
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	var out []string
@@ -173,10 +243,7 @@ func (h *hostVars) names() []string {
 		if !ok {
 			continue
 		}
-		if _, plain := h.plain[s]; !plain {
-			s = "ansible_" + s
-		}
-		out = append(out, s)
+		out = append(out, h.named(s))
 	}
 	return out
 }

@@ -135,11 +135,9 @@ func (b *batch) willing(t *playbook.Task, hosts []*hostState) []*hostState {
 	if t == b.gatherNode && b.smart {
 		var out []*hostState
 		for _, h := range hosts {
-			h.mu.RLock()
-			if !h.gathered {
+			if !h.isGathered() {
 				out = append(out, h)
 			}
-			h.mu.RUnlock()
 		}
 		return out
 	}

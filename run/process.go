@@ -167,7 +167,7 @@ func (b *batch) keep(o *outcome, r *result) {
 	}
 	for _, h := range hosts {
 		if r.facts != nil {
-			h.addFacts(r.facts)
+			h.addFacts(r.facts, r.gathered)
 		}
 		for k, v := range r.set.All() {
 			if name, ok := k.(string); ok {
@@ -175,15 +175,10 @@ func (b *batch) keep(o *outcome, r *result) {
 			}
 		}
 		if r.cacheable {
-			h.addFacts(r.set)
+			h.addFacts(r.set, false)
 		}
 		if r.included != nil {
 			h.include(r.included)
-		}
-		if r.gathered {
-			h.mu.Lock()
-			h.gathered = true
-			h.mu.Unlock()
 		}
 	}
 }

@@ -28,6 +28,15 @@ type Opener interface {
 // first_found and its like search: "files", "templates" or "vars".
 type Lookup func(ctx context.Context, s *vars.Scope, name string, terms *value.List, subdir string) (*value.List, error)
 
+// FactCache keeps facts of hosts, named as modules return them, with the mark that they came from gathering. Calls for one
+// host never overlap. *cache.Folder is one.
+type FactCache interface {
+	// Load gives nil when there are none.
+	Load(host string) (facts *value.Dict, gathered bool, err error)
+	Store(host string, facts *value.Dict, gathered bool) error
+	Delete(host string) error
+}
+
 // Options are everything a run needs. Inventory, Engine, Pool, Sink are required, and for plays Loader.
 type Options struct {
 	Inventory *inventory.Inventory
@@ -79,6 +88,9 @@ type Options struct {
 	LiveOutput bool
 	// TellWaiting makes StillWaiting events of hosts that are at a task for so long, and again each time that doubled; 0 makes none.
 	TellWaiting time.Duration
+
+	// Facts keeps the facts of hosts from run to run; nil keeps them for this run only.
+	Facts FactCache
 
 	// Journal keeps how far each host got, and of a run that is resumed gives what was done already; nil keeps nothing.
 	Journal *journal.Journal

@@ -183,9 +183,13 @@ func (r *runner) varsOf(name string) *hostVars {
 	if !ok {
 		return nil
 	}
-	h = &hostVars{name: name, host: host}
+	h = r.newHostVars(name, host)
 	r.hosts[name] = h
 	return h
+}
+
+func (r *runner) newHostVars(name string, host *inventory.Host) *hostVars {
+	return &hostVars{name: name, host: host, cache: r.o.Facts, warn: func(err error) { r.events.emit(Warning{Text: err.Error()}) }}
 }
 
 // inventory gives the inventory of the moment. add_host and group_by alter it while nothing else runs.
