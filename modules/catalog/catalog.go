@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/accounts"
 	"github.com/hostlerhq/hostler/modules/command"
 	"github.com/hostlerhq/hostler/modules/files"
 	"github.com/hostlerhq/hostler/modules/packages"
@@ -15,6 +16,7 @@ import (
 // All gives every module, family by family.
 func All() []*modules.Module {
 	return slices.Concat(
+		accounts.All(),
 		command.All(),
 		files.All(),
 		packages.All(),

@@ -12,6 +12,10 @@ func TestSystemd(t *testing.T) { moduletest.Run(t, Systemd, "testdata/systemd/*.
 
 func TestService(t *testing.T) { moduletest.Run(t, Service, "testdata/service/*.txtar") }
 
+func TestServiceFacts(t *testing.T) {
+	moduletest.Run(t, ServiceFacts, "testdata/service_facts/*.txtar")
+}
+
 // TestParseShow has values over several lines, which only Exec… may have, and a description that looks like one.
 func TestParseShow(t *testing.T) {
 	const text = "Id=a.service\nDescription={ not closed\nEnvironment=A=b C=d\nExecStart={ path=/bin/sh ; argv[]=/bin/sh -c one\n" +
