@@ -45,13 +45,16 @@ var lineinfileCases = []editCase{
 	{"none to remove", "b\n", "b\n", []any{"search_string", "a", "state", "absent"}, "", false},
 }
 
-// testEdits runs cases of one module on the shells.
+// testEdits runs cases of one module, the first few of them on every shell.
 func testEdits(t *testing.T, m *modules.Module, cases []editCase) {
 	t.Helper()
 	onShells(t, func(t *testing.T, c *shConn) {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "it's a $file")
-		for _, one := range cases {
+		for i, one := range cases {
+			if i == 3 && c.shell[0] != "dash" {
+				break // the editing is done here: shells only read and write
+			}
 			write(t, file, one.before, 0o640)
 			args := append([]any{"path", file}, one.args...)
 			opts := modules.HostOptions{Diff: true}
