@@ -281,7 +281,7 @@ func (rt *runtime) finalize(v any) (any, error) {
 }
 
 func (rt *runtime) finalizeDeep(v any, depth int) (any, error) {
-	if depth > 500 {
+	if depth > deepest {
 		return nil, value.Errorf(value.RecursionError, "the value contains itself or nests too deeply")
 	}
 	if err := rt.looped(); err != nil {

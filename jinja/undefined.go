@@ -93,3 +93,42 @@ func (u *Undefined) Hashable() error {
 	}
 	return u.Use()
 }
+
+// deepest is how many containers within each other Defined looks through.
+const deepest = 500
+
+// Defined gives the error of the first undefined value within v, nil when there is none: a list read from a variable
+// may hold one that nobody used yet.
+func Defined(v any) error { return defined(v, 0) }
+
+func defined(v any, depth int) error {
+	if depth > deepest {
+		return value.Errorf(value.RecursionError, "the value contains itself or nests too deeply")
+	}
+	switch v := v.(type) {
+	case *Undefined:
+		if !v.lenient() {
+			return v.Use()
+		}
+	case *value.List:
+		return definedAll(v.Items, depth)
+	case value.Tuple:
+		return definedAll(v, depth)
+	case *value.Dict:
+		for _, item := range v.All() {
+			if err := defined(item, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func definedAll(items []any, depth int) error {
+	for _, item := range items {
+		if err := defined(item, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -137,7 +137,11 @@ func (ld *load) freeForm(p place, t *Task, m *modules.Module, n *yaml.Node, s st
 			hint("write the arguments as a dict below %s:", base)
 		return false
 	}
-	t.Args.Values.Set(name, ld.maybeTemplate(raw, p.pos(n)))
+	at := p.pos(n)
+	if strings.HasPrefix(s, raw) {
+		at = p.doc.TextPos(n)
+	}
+	t.Args.Values.Set(name, ld.maybeTemplate(raw, at))
 	return true
 }
 

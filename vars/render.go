@@ -45,10 +45,16 @@ func (s *Scope) render(ctx context.Context, v any, lenient bool) (any, error) {
 		if u, ok := undefined(err); ok && lenient {
 			return u, nil
 		}
+		if err == nil && !lenient {
+			err = jinja.Defined(out)
+		}
+		if err != nil {
+			return nil, err
+		}
 		if s.omits {
 			out = withoutOmit(out)
 		}
-		return out, err
+		return out, nil
 	case *value.Sealed:
 		return s.unseal(v)
 	case *value.List:

@@ -371,3 +371,28 @@ func TestSharedValuesStay(t *testing.T) {
 		t.Errorf("shared values were altered: made is %s, l has %d items", got, l.Len())
 	}
 }
+
+// TestUndefinedWithin holds that nothing undefined comes out of a template, also not within a list or a dict of a variable.
+func TestUndefinedWithin(t *testing.T) {
+	s := engine().Scope(layer(vars.PlayVars,
+		"list", value.NewList(tpl("{{ nowhere }}")),
+		"dict", value.NewDict("a", value.NewList(value.NewDict("b", tpl("{{ nowhere.at.all }}"))), "c", 2),
+		"alias", tpl("{{ dict }}"),
+	))
+	for _, text := range []string{"{{ list }}", "{{ dict }}", "{{ alias }}", "{{ dict.a }}", "{{ [1, list] }}", "{{ (1, dict) }}"} {
+		v, err := s.Render(t.Context(), tpl(text))
+		if err == nil {
+			t.Errorf("%s came to %v", text, v)
+		} else if want := "'nowhere' is undefined"; !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "vars.yml:3") {
+			t.Errorf("%s: %v, not %s with its place", text, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"{{ list | length }}": "1", "{{ dict.c }}": "2", "{{ alias.c }}": "2", "{{ list[0] | default('d') }}": "'d'",
+		"{{ dict.a[0].b is defined }}": "False",
+	} {
+		if got := rendered(t, s, text); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}

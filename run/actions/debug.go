@@ -72,7 +72,7 @@ func showVar(ctx context.Context, t *Task, d *value.Dict, v any) error {
 	}
 	out, err := t.Scope.Expression(ctx, text, t.Pos)
 	if err == nil {
-		err = lacking(out)
+		err = jinja.Defined(out)
 	}
 	if err != nil {
 		return undefinedOr(err, d, text, t.Verbosity)
@@ -83,27 +83,6 @@ func showVar(ctx context.Context, t *Task, d *value.Dict, v any) error {
 		}
 	}
 	d.Set(text, out)
-	return nil
-}
-
-// lacking is the error of the first thing within a value that is not defined, nil when all of it is.
-func lacking(v any) error {
-	switch v := v.(type) {
-	case *jinja.Undefined:
-		return v.Use()
-	case *value.List:
-		for _, item := range v.Items {
-			if err := lacking(item); err != nil {
-				return err
-			}
-		}
-	case *value.Dict:
-		for _, item := range v.All() {
-			if err := lacking(item); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 
