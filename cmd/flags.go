@@ -18,6 +18,8 @@ type inventoryFlags struct {
 	vault   vaultFlags
 	// warned takes the warnings of reading the inventory; nil prints them.
 	warned func(diag.List)
+	// masks makes everything that stands in a vaulted file a vaulted value.
+	masks bool
 }
 
 func (f *inventoryFlags) add(fs *pflag.FlagSet) {

@@ -91,7 +91,8 @@ func (f *inventoryFlags) list(s Streams) []string {
 // load reads the inventory; warnings are printed, a source that cannot be read is an error.
 func (f *inventoryFlags) load(ctx context.Context, s Streams, ring *vault.Keyring, engine *vars.Engine, extra *value.Dict, playbookDir string) (*inventory.Inventory, error) {
 	inv, warnings, err := inventory.Load(ctx, f.list(s), inventory.Options{
-		Open: ring.ReadFile,
+		Open:   ring.ReadFile,
+		Loaded: f.loaded,
 		Evaluate: func(ctx context.Context, text string, expr bool, layer *value.Dict) (any, error) {
 			scope := engine.Scope(vars.Layer{Level: vars.InventorySourceHost, Vars: layer})
 			if expr {
@@ -135,17 +136,53 @@ func (f *inventoryFlags) known(ctx context.Context, s Streams) (*vault.Keyring, 
 	if err != nil {
 		return nil, nil, err
 	}
-	extra, err := extraVars(ring, f.extra)
+	extra, err := f.extraVars(ring)
 	return ring, extra, err
 }
 
+// loaded gives the variables of a file as the command takes them.
+func (f *inventoryFlags) loaded(path string, d *value.Dict) *value.Dict {
+	if text, err := os.ReadFile(path); !f.masks || err != nil || !vault.IsSealed(text) {
+		return d
+	}
+	out := value.NewDictSize(d.Len())
+	for k, v := range d.All() {
+		out.Set(k, sealed(v, path))
+	}
+	return out
+}
+
+// sealed makes the texts and numbers of a value vaulted ones. Truth values stay: conditions need them, and they tell nothing.
+func sealed(v any, path string) any {
+	switch v := v.(type) {
+	case nil, bool:
+		return v
+	case *value.List:
+		out := &value.List{Items: make([]any, len(v.Items))}
+		for i, item := range v.Items {
+			out.Items[i] = sealed(item, path)
+		}
+		return out
+	case *value.Dict:
+		out := value.NewDictSize(v.Len())
+		for k, item := range v.All() {
+			out.Set(k, sealed(item, path))
+		}
+		return out
+	}
+	return &value.Sealed{Pos: diag.Pos{File: path}}
+}
+
 // extraVars reads -e: k=v pairs, YAML or JSON text, or @file; later ones win.
-func extraVars(ring *vault.Keyring, texts []string) (*value.Dict, error) {
+func (f *inventoryFlags) extraVars(ring *vault.Keyring) (*value.Dict, error) {
 	out := value.NewDict()
-	for _, text := range texts {
+	for _, text := range f.extra {
 		d, err := extraVar(ring, text)
 		if err != nil {
 			return nil, err
+		}
+		if path, ok := strings.CutPrefix(strings.TrimSpace(text), "@"); ok {
+			d = f.loaded(expandHome(path), d)
 		}
 		for k, v := range d.All() {
 			out.Set(k, v)

@@ -30,7 +30,8 @@ func newVars(s Streams) *cobra.Command {
 		Use:   "vars HOST [NAME...]",
 		Short: "Show a host's variables, where each comes from and what it hides",
 		Long: "Show the variables that a host has before any play: each value, how it is written where that differs, the file that\n" +
-			"it comes from, and the values of lower precedence that it hides. What comes out of a vault shows as ***.",
+			"it comes from, and the values of lower precedence that it hides. What comes out of a vault shows as ***, and what is\n" +
+			"made from it is made from ***; --show-secrets shows all as it is.",
 		Example: "  hostler vars -i hosts.ini hv1\n  hostler vars -i hosts.ini hv1 ntp_servers --json",
 		Args:    wantArg("a host"),
 		RunE:    func(c *cobra.Command, args []string) error { return o.run(c.Context(), s, args[0], args[1:]) },
@@ -101,6 +102,7 @@ func undefinedVar(host, name string, all []string) error {
 
 // scope is that of the host. Without --show-secrets a vaulted value opens as ***, also inside of what is made from it.
 func (o *varsOptions) scope(ctx context.Context, s Streams, host string) (*vars.Scope, error) {
+	o.masks = !o.secrets
 	ring, extra, err := o.known(ctx, s)
 	if err != nil {
 		return nil, err

@@ -187,6 +187,9 @@ func (f *varsFiles) read(path string) (*value.Dict, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.opts.Loaded != nil {
+		vars = f.opts.Loaded(path, vars)
+	}
 	f.cache[path] = vars
 	return vars, nil
 }
