@@ -26,7 +26,7 @@ func combine(c *jinja.Call) (any, error) {
 		return nil, value.Errorf(value.ValueError, "combine: list_merge must be replace, keep, append, prepend, append_rp or prepend_rp, not %q", lists)
 	}
 	out := value.NewDict()
-	dicts, err := flattened(c.Room, append([]any{c.Value}, c.Rest...), -1, false)
+	dicts, err := flattened(c.Room, append([]any{c.Value}, c.Rest...), -1, true)
 	if err != nil {
 		return nil, err
 	}

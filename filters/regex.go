@@ -126,7 +126,7 @@ func regexSearch(c *jinja.Call) (any, error) {
 		group, took, ok := m.Group(name)
 		switch {
 		case !ok:
-			return nil, value.Errorf(value.IndexError, "no such group")
+			return nil, value.Errorf(value.IndexError, "no such group: %s", text)
 		case took:
 			out.Append(group)
 		default:

@@ -433,7 +433,7 @@ func subelementsOf(element any, path []string, skip bool) ([]any, error) {
 			if skip {
 				return nil, nil
 			}
-			return nil, value.Errorf(value.KeyError, "could not find '%s' key in iterated item", key)
+			return nil, value.Errorf(value.KeyError, "could not find '%s' key in iterated item %s", key, shown(at))
 		}
 		at = next
 	}

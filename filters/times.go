@@ -120,6 +120,9 @@ func (d datetime) Text() (string, error) { return d.iso(" "), nil }
 // YAML is how PyYAML writes it.
 func (d datetime) YAML() string { return d.iso(" ") }
 
+// JSON is how Ansible writes it.
+func (d datetime) JSON() string { return d.iso("T") }
+
 func (d datetime) iso(sep string) string {
 	s := d.t.Format("2006-01-02" + sep + "15:04:05")
 	if micro := d.t.Nanosecond() / 1000; micro != 0 {

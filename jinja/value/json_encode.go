@@ -89,6 +89,8 @@ func (e *jsonEncoder) value(v any) error {
 		return e.nested(x, func() error { return e.dict(x) })
 	case interface{ Use() error }:
 		return x.Use()
+	case interface{ JSON() string }:
+		e.text(x.JSON())
 	case interface{ Tuple() Tuple }:
 		return e.value(x.Tuple())
 	default:
