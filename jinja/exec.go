@@ -130,7 +130,7 @@ func (n *autoescapeNode) exec(f *frame) (signal, error) {
 }
 
 func (n *macroNode) exec(f *frame) (signal, error) {
-	f.slots[n.slot] = &macro{fn: n.fn, up: f}
+	f.slots[n.slot] = &macro{fn: n.fn, up: f, escapes: f.rt.autoescape}
 	return sigNone, nil
 }
 
@@ -147,7 +147,7 @@ func (n *callNode) exec(f *frame) (signal, error) {
 		return sigNone, err
 	}
 	g.names, g.named = append([]string(nil), g.names...), append([]any(nil), g.named...)
-	g.add("caller", &macro{fn: n.fn, up: f})
+	g.add("caller", &macro{fn: n.fn, up: f, escapes: f.rt.autoescape})
 	v, err := f.callGiven(fn, x.pos, x.block, pathOf(x.fn), g)
 	if err != nil {
 		return sigNone, err
@@ -159,6 +159,8 @@ func (n *callNode) exec(f *frame) (signal, error) {
 type macro struct {
 	fn *macroCode
 	up *frame
+	// escapes is autoescape where the macro was defined; where it is called says whether its text is HTML.
+	escapes bool
 }
 
 // TypeName implements value.Custom.
@@ -201,9 +203,20 @@ func (m *macro) call(from *frame, pos int, g given) (any, error) {
 		return nil, err
 	}
 	return rt.capture(func() error {
-		_, err := f.run(m.fn.stmts)
-		return err
+		return rt.escaping(m.escapes, func() error {
+			_, err := f.run(m.fn.stmts)
+			return err
+		})
 	})
+}
+
+// escaping does something with autoescape on or off.
+func (rt *runtime) escaping(on bool, do func() error) error {
+	before := rt.autoescape
+	rt.autoescape = on
+	err := do()
+	rt.autoescape = before
+	return err
 }
 
 func (m *macro) bind(f *frame, g given) error {

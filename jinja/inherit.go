@@ -265,7 +265,7 @@ func (n *includeNode) exec(f *frame) (signal, error) {
 	if n.withContext {
 		s = f.scopeAt(n.block)
 	}
-	err = f.rt.renderTemplate(t.code, t.at, s)
+	err = f.rt.escaping(false, func() error { return f.rt.renderTemplate(t.code, t.at, s) })
 	return sigNone, f.fail(n.pos, err)
 }
 
@@ -306,8 +306,10 @@ func (n *importNode) module(f *frame) (*module, error) {
 	}
 	m := &module{name: t.at.name}
 	m.body, err = f.rt.capture(func() error {
-		m.f, err = f.rt.runTemplate(t.code, t.at, s)
-		return err
+		return f.rt.escaping(false, func() error {
+			m.f, err = f.rt.runTemplate(t.code, t.at, s)
+			return err
+		})
 	})
 	return m, err
 }

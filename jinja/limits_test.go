@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -198,4 +199,50 @@ func FuzzTemplate(f *testing.F) {
 			x.Value(t.Context(), scope)
 		}
 	})
+}
+
+// FuzzSyntax looks for texts and delimiters that make the lexer or the parser panic or run on.
+func FuzzSyntax(f *testing.F) {
+	f.Add("<% if a -%> [[ b ]] <# c #>", "<%", "%>", "[[", "]]", "%%", "##", byte(3))
+	f.Add("{% raw %}{{{% endraw -%}\n# for a in b:\n## c\n# endfor", "{%", "%}", "{{", "}}", "#", "##", byte(0))
+	f.Fuzz(func(_ *testing.T, text, block, blockEnd, variable, variableEnd, line, comment string, flags byte) {
+		e := jinja.New(jinja.Options{
+			BlockStart: block, BlockEnd: blockEnd, VariableStart: variable, VariableEnd: variableEnd,
+			LineStatementPrefix: line, LineCommentPrefix: comment,
+			TrimBlocks: flags&1 != 0, LstripBlocks: flags&2 != 0, KeepTrailingNewline: flags&4 != 0,
+		})
+		if tpl, err := e.Template("f", text); err == nil {
+			tpl.Uses()
+		}
+	})
+}
+
+// FuzzExpression looks for expressions that make the evaluator panic or run on.
+func FuzzExpression(f *testing.F) {
+	for _, s := range []string{
+		"a[0] ~ d.k | default('x') | upper", "[1, 2, 3] | map('string') | select('in', a) | list", "'%-5s|%05d' % (a[1], 7) is match('x')",
+		"a[::-1] + [d] * 2 if not d.q is defined else (1, {'x': 2.5})", "1 < 2 <= 3 ** 2 // 4 % 5", "a | groupby(0) | batch(2, 'x') | tojson(indent=1)",
+	} {
+		f.Add(s)
+	}
+	e := jinja.New(jinja.Options{MaxOutput: 1 << 18, MaxMemory: 1 << 20, MaxSteps: 10000, MaxDepth: 20})
+	f.Fuzz(func(t *testing.T, text string) {
+		scope := vars{value.NewDict("a", value.NewList(1, "x", 2.5), "d", value.NewDict("k", nil))}
+		x, err := e.Expression("f", text)
+		if err != nil {
+			return
+		}
+		x.Uses()
+		if v, err := x.Value(t.Context(), scope); err == nil {
+			if _, err := value.AppendRepr(nil, v, 1<<20); err != nil && !isKind(err, value.LimitError, value.RecursionError, value.ValueError) {
+				t.Errorf("%s: a value that cannot be printed: %v", text, err)
+			}
+		}
+	})
+}
+
+// isKind reports whether err is an error of one of the kinds.
+func isKind(err error, kinds ...value.Kind) bool {
+	e, ok := errors.AsType[*value.Error](err)
+	return ok && slices.Contains(kinds, e.Kind)
 }
