@@ -90,7 +90,7 @@ func (e *jsonEncoder) value(v any) error {
 	case interface{ Use() error }:
 		return x.Use()
 	case interface{ JSON() string }:
-		e.text(x.JSON())
+		return e.text(x.JSON())
 	case interface{ Tuple() Tuple }:
 		return e.value(x.Tuple())
 	default:
