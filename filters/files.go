@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -285,7 +286,7 @@ func vaultTests() []entry {
 			}
 			defer f.Close()
 			head := make([]byte, len(vaultMark))
-			if _, err := f.Read(head); err != nil && !errors.Is(err, fs.ErrClosed) && len(head) == 0 {
+			if _, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				return nil, fmt.Errorf("vaulted_file: %w", err)
 			}
 			return bytes.Equal(head, []byte(vaultMark)), nil
