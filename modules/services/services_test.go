@@ -5,12 +5,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/moduletest"
 )
 
 func TestSystemd(t *testing.T) { moduletest.Run(t, Systemd, "testdata/systemd/*.txtar") }
 
 func TestService(t *testing.T) { moduletest.Run(t, Service, "testdata/service/*.txtar") }
+
+func TestCron(t *testing.T) { moduletest.Run(t, Cron, "testdata/cron/*.txtar") }
+
+// TestCronTimes has what cron(5) takes.
+func TestCronTimes(t *testing.T) {
+	job := "x"
+	for _, minute := range []string{"*", "0", "00", "59", "*/5", "1-5", "1,2,30-40/2", "0~30", "~", "08"} {
+		a := CronArgs{Name: "a", State: modules.Present, Job: &job, Minute: minute, Hour: "*", Day: "*", Month: "jan,Mar", Weekday: "mon-fri,7"}
+		if err := a.Check(); err != nil {
+			t.Errorf("minute %s: %v", minute, err)
+		}
+	}
+}
 
 func TestServiceFacts(t *testing.T) {
 	moduletest.Run(t, ServiceFacts, "testdata/service_facts/*.txtar")
