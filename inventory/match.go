@@ -225,15 +225,15 @@ func nameMatcher(pattern string) (match func(string) bool, literal bool, err err
 	if !strings.ContainsAny(pattern, "*?[") {
 		return nil, true, nil
 	}
-	re, err := regexp.Compile(globRegexp(pattern))
+	re, err := regexp.Compile(GlobRegexp(pattern))
 	if err != nil {
 		return nil, false, fmt.Errorf("host pattern %q: %w", pattern, err)
 	}
 	return re.MatchString, false, nil
 }
 
-// globRegexp translates a shell glob as Python's fnmatch does.
-func globRegexp(glob string) string {
+// GlobRegexp translates a shell glob as Python's fnmatch does. A range whose ends are swapped gives what does not compile.
+func GlobRegexp(glob string) string {
 	var b strings.Builder
 	b.WriteString(`(?s)^`)
 	runes := []rune(glob)

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -127,32 +128,10 @@ func (p *play) seek(ctx context.Context, w *walker) *walker {
 	}
 }
 
-// matches compares a name with one that may hold * and ?.
+// matches compares a name with one that may be a glob, as Python's fnmatch does.
 func matches(pattern, name string) bool {
-	if pattern == name {
-		return true
-	}
-	for pattern != "" {
-		switch pattern[0] {
-		case '*':
-			for i := range len(name) + 1 {
-				if matches(pattern[1:], name[i:]) {
-					return true
-				}
-			}
-			return false
-		case '?':
-			if name == "" {
-				return false
-			}
-		default:
-			if name == "" || name[0] != pattern[0] {
-				return false
-			}
-		}
-		pattern, name = pattern[1:], name[1:]
-	}
-	return name == ""
+	re, err := regexp.Compile(inventory.GlobRegexp(pattern))
+	return pattern == name || err == nil && re.MatchString(name)
 }
 
 // gather makes the task that gathers facts, when the play wants it.

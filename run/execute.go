@@ -26,7 +26,7 @@ func (j *job) attempts(ctx context.Context, s *vars.Scope, k *settings) *result 
 			r = j.attempt(ctx, s, k)
 		}
 		j.note(r, k)
-		if r.unreachable {
+		if r.unreachable || r.timedOut { // neither judged nor tried again, as in Ansible
 			break
 		}
 		if len(j.w.task.Until) > 0 {
@@ -95,8 +95,10 @@ func (j *job) attempt(ctx context.Context, s *vars.Scope, k *settings) *result {
 		defer cancel()
 		r := j.perform(limited, s, k)
 		if limited.Err() != nil && ctx.Err() == nil {
-			return failure(fmt.Sprintf("The %s action failed to execute in the expected time frame (%d) and was terminated",
+			late := failure(fmt.Sprintf("The %s action failed to execute in the expected time frame (%d) and was terminated",
 				j.w.task.Action, int(k.timeout.Seconds())))
+			late.timedOut = true
+			return late
 		}
 		return r
 	}

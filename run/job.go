@@ -382,7 +382,7 @@ func extended(c loopSettings, items *value.List, i int) *value.Dict {
 // itemData adds to an item's result what it was the result of.
 func (j *job) itemData(ctx context.Context, s *vars.Scope, c loopSettings, r *result, item any, i int) {
 	r.data.Set(c.variable, item)
-	if r.unreachable {
+	if r.unreachable || r.timedOut {
 		r.data.Delete("changed") // as in Ansible, though it is there without a loop
 	}
 	r.data.Set("ansible_loop_var", c.variable)

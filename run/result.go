@@ -15,6 +15,7 @@ type result struct {
 
 	failed, unreachable, skipped, changed bool
 	noItems                               bool
+	timedOut                              bool // it took longer than the task's timeout
 	broken                                bool // it did not come to the module
 	resumed                               bool // it is of the run that broke
 	rescued                               bool // unreachable, and a rescue takes it over

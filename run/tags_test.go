@@ -60,6 +60,12 @@ func TestMatches(t *testing.T) {
 		{"a", "ab", false},
 		{"*b*", "abc", true},
 		{"*d*", "abc", false},
+		{"[xa]bc", "abc", true},
+		{"[!a]bc", "abc", false},
+		{"[a-c]*", "Abc", false},
+		{"[z-a]", "[z-a]", true},
+		{"[z-a]", "z", false},
+		{"a/*", "a/b/c", true},
 	} {
 		if got := matches(c.pattern, c.name); got != c.want {
 			t.Errorf("matches(%q, %q) = %t", c.pattern, c.name, got)
