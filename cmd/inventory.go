@@ -95,7 +95,11 @@ func (o *inventoryOptions) run(c *cobra.Command, s Streams, args []string) (stri
 	}
 	var inv *inventory.Inventory
 	engine, _ := newEngine(s, ring, hostNames(&inv))
-	inv, err = o.load(c.Context(), s, ring, engine, extra, o.playbookDir)
+	dir := o.playbookDir
+	if dir == "" && !o.export { // as in Ansible, which shows with --export what comes from the inventory alone
+		dir = "."
+	}
+	inv, err = o.load(c.Context(), s, ring, engine, extra, dir)
 	if err != nil {
 		return "", err
 	}

@@ -81,7 +81,7 @@ func (o *runOptions) run(ctx context.Context, s Streams, in *interrupts, pattern
 		task.Async = playbook.Field{Value: o.background, Set: true}
 		task.Poll = playbook.Field{Value: o.poll, Set: true}
 	}
-	ss, err := o.runFlags.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, o.playbookDir)
+	ss, err := o.runFlags.open(ctx, s, in, &o.inventoryFlags, &o.connectFlags, orDefault(o.playbookDir, "."))
 	if err != nil {
 		return err
 	}

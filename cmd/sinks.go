@@ -83,7 +83,7 @@ func stdoutForm(s Streams) (form, error) {
 	switch name {
 	case "default", "debug":
 		if c.Text(config.ResultFormat) == "yaml" {
-			return func(o report.Options) run.Sink { o.YAML = true; return text(o) }, nil
+			return func(o report.Options) run.Sink { o.PlainYAML = true; return text(o) }, nil
 		}
 		return text, nil
 	case "yaml":

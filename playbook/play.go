@@ -127,10 +127,7 @@ func (ld *load) findPlaybook(name string, p place) (path string, tried []string)
 	if path != "" || len(parts) < 3 || strings.Contains(name, "/") {
 		return path, tried
 	}
-	for _, dir := range ld.CollectionsPath {
-		if filepath.Base(dir) != "ansible_collections" {
-			dir = filepath.Join(dir, "ansible_collections")
-		}
+	for _, dir := range ld.collectionDirs() {
 		base := filepath.Join(dir, parts[0], parts[1], "playbooks", strings.ReplaceAll(parts[2], ".", "/"))
 		for _, ext := range []string{".yml", ".yaml"} {
 			if st, err := os.Stat(base + ext); err == nil && !st.IsDir() {

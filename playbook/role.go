@@ -128,10 +128,7 @@ func (ld *load) findRole(name string, p place) (path, collection string, tried [
 	}
 	for _, full := range names {
 		parts := strings.SplitN(full, ".", 3)
-		for _, dir := range ld.CollectionsPath {
-			if filepath.Base(dir) != "ansible_collections" {
-				dir = filepath.Join(dir, "ansible_collections")
-			}
+		for _, dir := range ld.collectionDirs() {
 			path := filepath.Join(dir, parts[0], parts[1], "roles", strings.ReplaceAll(parts[2], ".", "/"))
 			if isDir(path) {
 				return path, parts[0] + "." + parts[1], nil
@@ -161,6 +158,20 @@ func (ld *load) findRole(name string, p place) (path, collection string, tried [
 	return "", "", tried
 }
 
+// collectionDirs are the folders that hold namespaces: the one beside the playbook, then those of CollectionsPath.
+func (ld *load) collectionDirs() []string {
+	dirs := []string{filepath.Join(ld.dir, "collections", "ansible_collections")}
+	for _, dir := range ld.CollectionsPath {
+		if filepath.Base(dir) != "ansible_collections" {
+			dir = filepath.Join(dir, "ansible_collections")
+		}
+		if !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // collectionNames are the full names that the collections keyword, and the role's own collection, give a short one.
 func (ld *load) collectionNames(name string, p place) []string {
 	var out []string
@@ -187,7 +198,7 @@ func isDir(path string) bool {
 func (ld *load) roleNotFound(use RoleUse, tried []string) {
 	e := ld.fail(use.Pos, "role %q not found, looked for %s", use.Name, strings.Join(tried, ", ")).rule(RuleRole)
 	if strings.Count(use.Name, ".") >= 2 {
-		e.hint("install its collection below one of the folders of collections_path")
+		e.hint("install its collection in the folder collections beside the playbook, or below one of the folders of collections_path")
 		return
 	}
 	for _, path := range tried {

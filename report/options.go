@@ -22,6 +22,8 @@ type Options struct {
 	NoDeprecations bool
 	// YAML prints results as YAML, as the callback community.general.yaml does.
 	YAML bool
+	// PlainYAML prints results as YAML, as the callback default does with callback_result_format=yaml.
+	PlainYAML bool
 	// DiffContext is how many lines stand around a change; 0 is 3.
 	DiffContext int
 }

@@ -174,6 +174,9 @@ func (d *display) dump(o *run.Outcome) string {
 	if d.opts.YAML && !o.Censored {
 		return yamlDump(shown(o, d.opts.Verbosity))
 	}
+	if d.opts.PlainYAML {
+		return plainYAML(shown(o, d.opts.Verbosity))
+	}
 	indent := 0
 	if o.Verbose || d.opts.Verbosity > 2 {
 		indent = 4
@@ -354,7 +357,7 @@ func (t *Text) fine(e *run.HostFinished) {
 }
 
 func (t *Text) retry(e *run.Retrying) {
-	s := fmt.Sprintf("FAILED - RETRYING: [%s]: %s (%d retries left).", label(&e.Outcome), e.Task.Name, e.Left)
+	s := fmt.Sprintf("FAILED - RETRYING: [%s]: %s (%d retries left).", label(&e.Outcome), e.Task.Own, e.Left)
 	if t.opts.Verbosity > 2 {
 		s += "Result was: " + t.dump(&e.Outcome)
 	}

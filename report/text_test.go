@@ -146,6 +146,17 @@ func TestTextTellsWhatItWaitsFor(t *testing.T) {
 	}
 }
 
+func TestPlainYAMLAndRetries(t *testing.T) {
+	task := &run.TaskInfo{ID: 1, Name: "role : many", Own: "many"}
+	again := run.Retrying{Outcome: run.Outcome{Host: "a", Task: task}, Left: 2}
+	end := finished("a", run.StatusFailed, task, "changed", true, "stdout", "x", "stdout_lines", value.NewList("x"))
+	out, _ := emit(t, Options{PlainYAML: true}, newText, again, end)
+	want := "FAILED - RETRYING: [a]: many (2 retries left).\n\nTASK [role : many] " + strings.Repeat("*", 61) + "\nfatal: [a]: FAILED! => \n    changed: true\n    stdout: x\n    stdout_lines: <omitted>\n"
+	if !strings.HasSuffix(out, want) {
+		t.Errorf("got %q, want it to end with %q", out, want)
+	}
+}
+
 func TestAdHocForms(t *testing.T) {
 	task := info("command")
 	ping := &run.TaskInfo{ID: 1, Name: "ping", Action: "ping"}

@@ -15,15 +15,32 @@ func yamlDump(d *value.Dict) string {
 		out.WriteString("changed=" + strings.ToLower(text(v)) + " ")
 		d.Delete("changed")
 	}
+	omitLines(d)
+	if d.Len() > 0 {
+		out.WriteString("\n" + yamlText(d, 2, 1000))
+	}
+	return strings.TrimRightFunc(strings.ReplaceAll(out.String(), "\n", "\n  "), unicode.IsSpace)
+}
+
+// plainYAML gives a result as the callback default does with callback_result_format=yaml: all of it, indented by four.
+func plainYAML(d *value.Dict) string {
+	omitLines(d)
+	lines := strings.Split(strings.TrimRight(yamlText(d, 4, 0), "\n"), "\n")
+	for i, l := range lines {
+		if strings.TrimSpace(l) != "" {
+			lines[i] = "    " + l
+		}
+	}
+	return "\n" + strings.Join(lines, "\n")
+}
+
+// omitLines leaves out the lines of a text that is there as well.
+func omitLines(d *value.Dict) {
 	for _, name := range []string{"stdout", "stderr"} {
 		if _, ok := d.Get(name + "_lines"); ok && hasKey(d, name) {
 			d.Set(name+"_lines", "<omitted>")
 		}
 	}
-	if d.Len() > 0 {
-		out.WriteString("\n" + yamlText(d))
-	}
-	return strings.TrimRightFunc(strings.ReplaceAll(out.String(), "\n", "\n  "), unicode.IsSpace)
 }
 
 func hasKey(d *value.Dict, key string) bool {
@@ -32,8 +49,8 @@ func hasKey(d *value.Dict, key string) bool {
 }
 
 // yamlText writes readable YAML: text of several lines stands in a block, without what would keep it from that.
-func yamlText(v any) string {
-	s, err := pyyaml.Dump(readable(v), pyyaml.Options{SortKeys: true, Width: 1000, Blocks: true, Anchors: true})
+func yamlText(v any, indent, width int) string {
+	s, err := pyyaml.Dump(readable(v), pyyaml.Options{SortKeys: true, Indent: indent, Width: width, Blocks: true, Anchors: true})
 	if err != nil {
 		return JSON(v, 4) // a value that contains itself
 	}

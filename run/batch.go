@@ -256,13 +256,7 @@ func (b *batch) notifyOne(h *hostState, c *handler) {
 
 // taskName is a task's name as shown: its own or its action's, the role's before it.
 func taskName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
-	name := rawText(t.Name.Value)
-	if t.Name.Set {
-		if text, err := s.Text(ctx, t.Name.Value); err == nil {
-			name = text
-		}
-	}
-	name = strings.TrimSpace(name)
+	name := givenName(ctx, s, t)
 	if t.BaseAction() == "include_role" {
 		return cmpOr(name, t.Action+" : "+includedRole(t))
 	}
@@ -273,6 +267,22 @@ func taskName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
 		name = t.Role.Name + " : " + name
 	}
 	return name
+}
+
+// givenName is the name that the playbook gives a task, rendered as far as that can be done; "" for none.
+func givenName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
+	name := rawText(t.Name.Value)
+	if t.Name.Set {
+		if text, err := s.Text(ctx, t.Name.Value); err == nil {
+			name = text
+		}
+	}
+	return strings.TrimSpace(name)
+}
+
+// ownName is what Ansible calls a task that it tries again: its name without the role's.
+func ownName(ctx context.Context, s *vars.Scope, t *playbook.Task) string {
+	return cmpOr(givenName(ctx, s, t), taskName(ctx, s, t))
 }
 
 // includedRole is the role that include_role names, as written, for its title.

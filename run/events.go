@@ -34,6 +34,7 @@ const (
 type TaskInfo struct {
 	ID      int    // counts the tasks of a run as they are reached, from 1
 	Name    string // rendered, with the role's name before it as Ansible shows it
+	Own     string // the task's own name, rendered, without the role's; Name where it has none
 	Action  string // the module or action as written
 	Path    string // file:line
 	Handler bool

@@ -140,7 +140,7 @@ func (w *work) begin(ctx context.Context, b *batch, first *hostState) {
 	check := e.truth(ctx, w.inherited(func(k *playbook.Keywords) playbook.Field { return k.CheckMode }), b.r.o.Check)
 	b.r.tasks++
 	w.info = &TaskInfo{
-		ID: b.r.tasks, Name: taskName(ctx, s, w.task), Action: w.task.Action, Path: taskPath(w.task),
+		ID: b.r.tasks, Name: taskName(ctx, s, w.task), Own: ownName(ctx, s, w.task), Action: w.task.Action, Path: taskPath(w.task),
 		Handler: w.task.Handler, Check: check, Loop: w.task.Loop.Set, Include: isInclude(w.task),
 	}
 	secret := evaluator{s: s}

@@ -59,7 +59,7 @@ func runSetup(ctx context.Context, h *modules.Host, a SetupArgs) (SetupResult, e
 	for _, w := range gathered.Warnings {
 		h.Warn("%s", w)
 	}
-	return SetupResult{AnsibleFacts: prefixed(facts.Filter(gathered.Dict(), a.Filter), a.GatherSubset)}, nil
+	return SetupResult{AnsibleFacts: facts.Filter(prefixed(gathered.Dict(), a.GatherSubset), a.Filter)}, nil
 }
 
 // prefixed gives the facts the names under which variables have them.
