@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -94,7 +95,30 @@ func expandUser(path string) string {
 	return home
 }
 
+// maxText is how many bytes a lookup takes from a file or a program: more could be in no template.
+const maxText = 16 << 20
+
+// readFile reads a file, at most maxText of it: a device or a pipe may have no end.
 func (l *Lookups) readFile(path string) ([]byte, error) {
+	tooLarge := fmt.Errorf("%s has more than %d MiB", path, maxText>>20)
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case st.Mode().IsRegular() && st.Size() > maxText:
+		return nil, tooLarge
+	case !st.Mode().IsRegular() && !st.IsDir():
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, maxText+1))
+		if len(text) > maxText {
+			return nil, tooLarge
+		}
+		return text, err
+	}
 	if l.o.ReadFile != nil {
 		return l.o.ReadFile(path)
 	}

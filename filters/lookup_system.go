@@ -71,7 +71,7 @@ func (r *request) shellOutput(term string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := localexec.Output(r.ctx, localexec.Program{Path: "/bin/sh", Args: []string{"-c", term}, Dir: dir})
+	out, err := localexec.Output(r.ctx, localexec.Program{Path: "/bin/sh", Args: []string{"-c", term}, Dir: dir, Limit: maxText})
 	if exit, ok := errors.AsType[*localexec.ExitError](err); ok {
 		return "", fmt.Errorf("lookup_plugin.%s(%s) returned %d: %s", shortName(r.Name), term, exit.Status, strings.TrimSpace(exit.Stderr))
 	}

@@ -22,6 +22,7 @@ type Program struct {
 	Dir   string
 	Env   []string // added to the process's own, "NAME=value"
 	Stdin io.Reader
+	Limit int // most bytes of stdout that Output takes; 0 is no limit
 }
 
 // ExitError is a program that ended with a status other than 0.
@@ -39,12 +40,40 @@ func (e *ExitError) Error() string {
 	return text
 }
 
+// LimitError is a program that printed more than its caller takes.
+type LimitError struct {
+	Path  string
+	Limit int // bytes
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("more than %d MiB were printed", e.Limit>>20)
+}
+
+// limited passes on what there is room for, and calls over when there is no more.
+type limited struct {
+	to   io.Writer
+	left int
+	over func()
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if len(p) > l.left {
+		l.over()
+		return len(p), nil
+	}
+	l.left -= len(p)
+	return l.to.Write(p)
+}
+
 // grace is how long a cancelled program has between TERM and KILL.
 const grace = 2 * time.Second
 
-// Output runs a program to its end and gives what it printed. When ctx ends, its whole process
-// group is ended. Errors: *ExitError, or that it could not be started.
+// Output runs a program to its end and gives what it printed. When ctx ends, or it prints more than its limit, its whole process
+// group is ended. Errors: *ExitError, *LimitError, or that it could not be started.
 func Output(ctx context.Context, p Program) ([]byte, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	c := exec.CommandContext(ctx, p.Path, p.Args...)
 	c.Dir, c.Stdin = p.Dir, p.Stdin
 	c.Env = append(os.Environ(), p.Env...)
@@ -53,6 +82,9 @@ func Output(ctx context.Context, p Program) ([]byte, error) {
 	c.WaitDelay = grace
 	var out, errOut bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errOut
+	if p.Limit > 0 {
+		c.Stdout = &limited{to: &out, left: p.Limit, over: func() { cancel(&LimitError{Path: p.Path, Limit: p.Limit}) }}
+	}
 	err := c.Run()
 	if ctx.Err() != nil {
 		if c.Process != nil {

@@ -61,3 +61,10 @@ func TestOutputCancelEndsChildrenToo(t *testing.T) {
 	}
 	t.Errorf("grandchild %s still runs", pid)
 }
+
+func TestOutputOverLimit(t *testing.T) {
+	_, err := Output(t.Context(), Program{Path: "/bin/sh", Args: []string{"-c", "yes & yes"}, Limit: 1 << 20})
+	if over, ok := errors.AsType[*LimitError](err); !ok || over.Limit != 1<<20 {
+		t.Errorf("error %v, want a limit of 1 MiB", err)
+	}
+}
