@@ -12,6 +12,8 @@ var (
 	// ErrLost says that the connection broke while a command ran. Whether it took effect is
 	// unknown; only looking again tells.
 	ErrLost = errors.New("connection lost")
+	// ErrForwarding says that the server lets nobody connect through it (AllowTcpForwarding).
+	ErrForwarding = errors.New("the server allows no connections through it")
 )
 
 // ExitError is a command that ended with a status other than 0, or by a signal.

@@ -154,6 +154,9 @@ func (l *sshLink) dial(ctx context.Context, network, address string) (net.Conn, 
 		OriginHost string
 		OriginPort uint32
 	}{host, uint32(port), "127.0.0.1", 0}))
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.Prohibited {
+		return nil, fmt.Errorf("connect to %s from the host: %w: %w", address, ErrForwarding, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s from the host: %w", address, err)
 	}

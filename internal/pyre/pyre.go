@@ -5,6 +5,8 @@ package pyre
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -147,6 +149,9 @@ func (m *Match) Groups() []string {
 	}
 	return texts
 }
+
+// Names gives the names of the groups that have one, sorted.
+func (r *Regexp) Names() []string { return slices.Sorted(maps.Keys(r.names)) }
 
 // Group gives a group by its name or number. Matched is false when it took no part; ok is false when there is no such group.
 func (m *Match) Group(name string) (text string, matched, ok bool) {
