@@ -168,6 +168,7 @@ func (c *checker) keywords(k *playbook.Keywords, file string, guard bool) {
 		c.scan(f.Value, guard)
 	}
 	c.renamed(k, file)
+	c.values(k, guard)
 }
 
 // taskNames takes up what a task defines and reads.

@@ -136,6 +136,7 @@ func (w *walker) task(t *playbook.Task, guard bool) {
 	w.local(t)
 	w.taskNames(t, guard)
 	w.traps(t)
+	w.factNames(t, guard)
 	w.files(t, guard)
 	if !t.Handler {
 		w.state(t)

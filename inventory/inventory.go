@@ -81,7 +81,7 @@ const (
 type Options struct {
 	// Open reads a file; vaulted ones come opened. nil is os.ReadFile.
 	Open func(path string) ([]byte, error)
-	// Loaded, when set, is given what each file of variables holds and gives what counts in its place.
+	// Loaded, when set, is given the variables that each file holds, also a source, and gives what counts in their place.
 	Loaded func(path string, vars *value.Dict) *value.Dict
 	// Evaluate renders a template (or, with expr, an expression) against variables, for constructed
 	// sources; package cmd lends the template engine.

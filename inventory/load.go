@@ -44,6 +44,7 @@ func Load(ctx context.Context, sources []string, opts Options) (*Inventory, diag
 		}
 	}
 	inv.settle()
+	inv.loaded()
 	inv.files = newVarsFiles(sources, opts)
 	failed.Add(inv.files.loadAll(inv))
 	l.warnConflicts()
@@ -51,6 +52,24 @@ func Load(ctx context.Context, sources []string, opts Options) (*Inventory, diag
 		return nil, append(l.warnings, inv.files.warnings...), err
 	}
 	return inv, slices.Concat(l.warnings, inv.files.warnings, failed), nil
+}
+
+// loaded passes the variables that the sources themselves hold through Options.Loaded.
+func (inv *Inventory) loaded() {
+	if inv.opts.Loaded == nil {
+		return
+	}
+	each := func(layers []Layer) {
+		for i, layer := range layers {
+			layers[i].Vars = inv.opts.Loaded(layer.File, layer.Vars)
+		}
+	}
+	for _, g := range inv.groups {
+		each(g.Vars)
+	}
+	for _, h := range inv.hosts {
+		each(h.Vars)
+	}
 }
 
 // loader reads the sources of one Load.
