@@ -227,9 +227,12 @@ func (r *aptRun) alone() bool {
 	return len(r.args.Package) == 0 && r.args.Deb == "" && r.args.Upgrade == "no"
 }
 
-// stale reports that the lists are to be fetched.
+// stale reports that the lists are to be fetched: without cache_valid_time always, even where they came in this very second.
 func (r *aptRun) stale(s aptState) bool {
-	return (r.args.UpdateCache || r.args.CacheValidTime != 0) && s.updated+r.args.CacheValidTime < s.now
+	if r.args.CacheValidTime == 0 {
+		return r.args.UpdateCache
+	}
+	return s.updated+r.args.CacheValidTime < s.now
 }
 
 // lookArgs are the arguments of aptLook.
