@@ -33,7 +33,7 @@ script:
 	$(GO) test -json -tags script ./cmd/... 2>&1 | $(SUM) -name script -run Script -append .test-results
 
 integration:
-	$(GO) test -json -tags integration -timeout 20m ./integration/... ./jinja/... 2>&1 | $(SUM) -name integration -append .test-results
+	$(GO) test -json -tags integration -timeout 60m ./integration/... ./jinja/... 2>&1 | $(SUM) -name integration -append .test-results
 
 race:
 	$(GO) test -race -json ./... 2>&1 | $(SUM) -name race

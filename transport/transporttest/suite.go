@@ -36,7 +36,7 @@ func suite(t *testing.T, divisor int64, open func(t *testing.T) transport.Conn) 
 	for _, test := range slices.Concat(execTests(), processTests(), fileTests()) {
 		t.Run(test.name, func(t *testing.T) {
 			c := open(t)
-			ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer stop()
 			h := host{c, t, new([]string), divisor}
 			test.run(ctx, t, h)
