@@ -96,49 +96,15 @@ type FindResult struct {
 
 // FoundFile is one entry found.
 type FoundFile struct {
-	Path     string  `json:"path"`               // where it is
-	Mode     string  `json:"mode"`               // permissions in octal
-	IsDir    bool    `json:"isdir"`              // it is a folder
-	IsChr    bool    `json:"ischr"`              // it is a character device
-	IsBlk    bool    `json:"isblk"`              // it is a block device
-	IsReg    bool    `json:"isreg"`              // it is a regular file
-	IsFifo   bool    `json:"isfifo"`             // it is a named pipe
-	IsLnk    bool    `json:"islnk"`              // it is a symbolic link
-	IsSock   bool    `json:"issock"`             // it is a socket
-	UID      int     `json:"uid"`                // owner's number
-	GID      int     `json:"gid"`                // group's number
-	Size     int     `json:"size"`               // bytes
-	Inode    int     `json:"inode"`              // inode number
-	Dev      int     `json:"dev"`                // device it is on
-	NLink    int     `json:"nlink"`              // number of hard links
-	ATime    float64 `json:"atime"`              // time of last access, seconds since 1970
-	MTime    float64 `json:"mtime"`              // time of last modification
-	CTime    float64 `json:"ctime"`              // time of last change of the inode
-	GrName   string  `json:"gr_name"`            // name of the group
-	PwName   string  `json:"pw_name"`            // name of the owner
-	WUsr     bool    `json:"wusr"`               // the owner may write
-	RUsr     bool    `json:"rusr"`               // the owner may read
-	XUsr     bool    `json:"xusr"`               // the owner may execute
-	WGrp     bool    `json:"wgrp"`               // the group may write
-	RGrp     bool    `json:"rgrp"`               // the group may read
-	XGrp     bool    `json:"xgrp"`               // the group may execute
-	WOth     bool    `json:"woth"`               // others may write
-	ROth     bool    `json:"roth"`               // others may read
-	XOth     bool    `json:"xoth"`               // others may execute
-	IsUID    bool    `json:"isuid"`              // setuid is set
-	IsGID    bool    `json:"isgid"`              // setgid is set
-	Checksum string  `json:"checksum,omitempty"` // SHA-1, with get_checksum
+	FileFacts
+	GrName   string `json:"gr_name"`            // name of the group
+	PwName   string `json:"pw_name"`            // name of the owner
+	Checksum string `json:"checksum,omitempty"` // SHA-1, with get_checksum
 }
 
 // foundFile tells of an entry.
 func foundFile(i info) FoundFile {
-	s := statOf(i, modules.ParseReport(nil), StatArgs{})
-	return FoundFile{
-		Path: i.path, Mode: s.Mode, IsDir: s.IsDir, IsChr: s.IsChr, IsBlk: s.IsBlk, IsReg: s.IsReg, IsFifo: s.IsFifo, IsLnk: s.IsLnk,
-		IsSock: s.IsSock, UID: s.UID, GID: s.GID, Size: s.Size, Inode: s.Inode, Dev: s.Dev, NLink: s.NLink, ATime: s.ATime,
-		MTime: s.MTime, CTime: s.CTime, GrName: s.GrName, PwName: s.PwName, WUsr: s.WUsr, RUsr: s.RUsr, XUsr: s.XUsr, WGrp: s.WGrp,
-		RGrp: s.RGrp, XGrp: s.XGrp, WOth: s.WOth, ROth: s.ROth, XOth: s.XOth, IsUID: s.IsUID, IsGID: s.IsGID, Checksum: i.sha1,
-	}
+	return FoundFile{FileFacts: fileFacts(i, i.path), GrName: i.group, PwName: i.owner, Checksum: i.sha1}
 }
 
 // findScript: mark, -L to follow, levels to list (0 is all), levels to count, find's letter of what to list or nothing, folders.

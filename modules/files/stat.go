@@ -56,37 +56,42 @@ type FileStat struct {
 	*StatFacts
 }
 
+// FileFacts are what stat and find tell of a path that exists.
+type FileFacts struct {
+	Path   string  `json:"path"`   // the path looked at
+	Mode   string  `json:"mode"`   // permissions in octal
+	IsDir  bool    `json:"isdir"`  // it is a folder
+	IsChr  bool    `json:"ischr"`  // it is a character device
+	IsBlk  bool    `json:"isblk"`  // it is a block device
+	IsReg  bool    `json:"isreg"`  // it is a regular file
+	IsFifo bool    `json:"isfifo"` // it is a named pipe
+	IsLnk  bool    `json:"islnk"`  // it is a symbolic link
+	IsSock bool    `json:"issock"` // it is a socket
+	UID    int     `json:"uid"`    // owner's number
+	GID    int     `json:"gid"`    // group's number
+	Size   int     `json:"size"`   // bytes
+	Inode  int     `json:"inode"`  // inode number
+	Dev    int     `json:"dev"`    // device it is on
+	NLink  int     `json:"nlink"`  // number of hard links
+	ATime  float64 `json:"atime"`  // time of last access, seconds since 1970
+	MTime  float64 `json:"mtime"`  // time of last modification
+	CTime  float64 `json:"ctime"`  // time of last change of the inode
+	WUsr   bool    `json:"wusr"`   // the owner may write
+	RUsr   bool    `json:"rusr"`   // the owner may read
+	XUsr   bool    `json:"xusr"`   // the owner may execute
+	WGrp   bool    `json:"wgrp"`   // the group may write
+	RGrp   bool    `json:"rgrp"`   // the group may read
+	XGrp   bool    `json:"xgrp"`   // the group may execute
+	WOth   bool    `json:"woth"`   // others may write
+	ROth   bool    `json:"roth"`   // others may read
+	XOth   bool    `json:"xoth"`   // others may execute
+	IsUID  bool    `json:"isuid"`  // setuid is set
+	IsGID  bool    `json:"isgid"`  // setgid is set
+}
+
 // StatFacts are what there is to tell of a path that exists.
 type StatFacts struct {
-	Path       string   `json:"path"`                 // the path looked at
-	Mode       string   `json:"mode"`                 // permissions in octal
-	IsDir      bool     `json:"isdir"`                // it is a folder
-	IsChr      bool     `json:"ischr"`                // it is a character device
-	IsBlk      bool     `json:"isblk"`                // it is a block device
-	IsReg      bool     `json:"isreg"`                // it is a regular file
-	IsFifo     bool     `json:"isfifo"`               // it is a named pipe
-	IsLnk      bool     `json:"islnk"`                // it is a symbolic link
-	IsSock     bool     `json:"issock"`               // it is a socket
-	UID        int      `json:"uid"`                  // owner's number
-	GID        int      `json:"gid"`                  // group's number
-	Size       int      `json:"size"`                 // bytes
-	Inode      int      `json:"inode"`                // inode number
-	Dev        int      `json:"dev"`                  // device it is on
-	NLink      int      `json:"nlink"`                // number of hard links
-	ATime      float64  `json:"atime"`                // time of last access, seconds since 1970
-	MTime      float64  `json:"mtime"`                // time of last modification
-	CTime      float64  `json:"ctime"`                // time of last change of the inode
-	WUsr       bool     `json:"wusr"`                 // the owner may write
-	RUsr       bool     `json:"rusr"`                 // the owner may read
-	XUsr       bool     `json:"xusr"`                 // the owner may execute
-	WGrp       bool     `json:"wgrp"`                 // the group may write
-	RGrp       bool     `json:"rgrp"`                 // the group may read
-	XGrp       bool     `json:"xgrp"`                 // the group may execute
-	WOth       bool     `json:"woth"`                 // others may write
-	ROth       bool     `json:"roth"`                 // others may read
-	XOth       bool     `json:"xoth"`                 // others may execute
-	IsUID      bool     `json:"isuid"`                // setuid is set
-	IsGID      bool     `json:"isgid"`                // setgid is set
+	FileFacts
 	Blocks     int      `json:"blocks"`               // blocks of 512 bytes in use
 	BlockSize  int      `json:"block_size"`           // size of an I/O block
 	DeviceType int      `json:"device_type"`          // number of the device, when it is one
@@ -162,16 +167,10 @@ func given(is bool, text string) string {
 }
 
 func statOf(i info, r *modules.Report, a StatArgs) *StatFacts {
-	has := func(bit uint32) bool { return i.mode&bit != 0 }
-	is := func(kind uint32) bool { return i.kind() == kind }
 	access := r.Text("access")
 	s := &StatFacts{
-		Path: asGiven(i.path, a.Path), Mode: fmt.Sprintf("%04o", i.perm()), IsDir: is(typeDir), IsChr: is(typeChar), IsBlk: is(typeBlock), IsReg: is(typeFile),
-		IsFifo: is(typeFIFO), IsLnk: is(typeLink), IsSock: is(typeSocket), UID: i.uid, GID: i.gid, Size: i.size,
-		Inode: i.inode, Dev: i.dev, NLink: i.nlink, ATime: i.atime, MTime: i.mtime, CTime: i.ctime,
-		WUsr: has(0o200), RUsr: has(0o400), XUsr: has(0o100), WGrp: has(0o020), RGrp: has(0o040), XGrp: has(0o010),
-		WOth: has(0o002), ROth: has(0o004), XOth: has(0o001), IsUID: has(0o4000), IsGID: has(0o2000),
-		Blocks: i.blocks, BlockSize: i.block, DeviceType: i.rdev,
+		FileFacts: fileFacts(i, asGiven(i.path, a.Path)),
+		Blocks:    i.blocks, BlockSize: i.block, DeviceType: i.rdev,
 		Readable: strings.Contains(access, "r"), Writeable: strings.Contains(access, "w"), Executable: strings.Contains(access, "x"),
 		PwName: i.owner, GrName: i.group, LnkSource: r.Text("source"), LnkTarget: r.Text("target"),
 		Checksum: firstWord(r.Text("sum")),
@@ -189,6 +188,19 @@ func statOf(i info, r *modules.Report, a StatArgs) *StatFacts {
 		s.addAttributes(r)
 	}
 	return s
+}
+
+// fileFacts tells of what is at a path, under the name it goes by.
+func fileFacts(i info, name string) FileFacts {
+	has := func(bit uint32) bool { return i.mode&bit != 0 }
+	is := func(kind uint32) bool { return i.kind() == kind }
+	return FileFacts{
+		Path: name, Mode: fmt.Sprintf("%04o", i.perm()), IsDir: is(typeDir), IsChr: is(typeChar), IsBlk: is(typeBlock), IsReg: is(typeFile),
+		IsFifo: is(typeFIFO), IsLnk: is(typeLink), IsSock: is(typeSocket), UID: i.uid, GID: i.gid, Size: i.size,
+		Inode: i.inode, Dev: i.dev, NLink: i.nlink, ATime: i.atime, MTime: i.mtime, CTime: i.ctime,
+		WUsr: has(0o200), RUsr: has(0o400), XUsr: has(0o100), WGrp: has(0o020), RGrp: has(0o040), XGrp: has(0o010),
+		WOth: has(0o002), ROth: has(0o004), XOth: has(0o001), IsUID: has(0o4000), IsGID: has(0o2000),
+	}
 }
 
 // attributeNames are the words for lsattr's letters, as Ansible has them.
