@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // ownMachine runs a playbook twice where /etc, /home, /root, /run and what cron and mail keep are copies, in namespaces of its own:
@@ -45,23 +43,7 @@ func TestMachineIsAnsibles(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for a mount namespace")
 	}
-	bin := hostlerBinary(t)
-	plays, err := filepath.Glob("../testdata/machine/*.yml")
-	if err != nil || len(plays) == 0 {
-		t.Fatal(plays, err)
-	}
-	for _, file := range plays {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".yml"), func(t *testing.T) {
-			want, wantState := onOwnMachine(t, file, "ansible-playbook")
-			got, state := onOwnMachine(t, file, bin, "play")
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("outcomes (-ansible +here):\n%s", diff)
-			}
-			if diff := cmp.Diff(wantState, state); diff != "" {
-				t.Errorf("states (-ansible +here):\n%s", diff)
-			}
-		})
-	}
+	byBoth(t, "../testdata/machine/*.yml", onOwnMachine)
 }
 
 // onOwnMachine gives what tasks came to in the first run, and the state after the second.
