@@ -209,18 +209,6 @@ func (a CronArgs) parse(r *modules.Report) (crontab, error) {
 	return c, nil
 }
 
-// cronWrite: file, backup; the content comes by standard input. The file's owner and mode stay.
-const cronWrite = `p=$1 backup=$2
-if [ -L "$p" ]; then p=$(readlink -f "$p"); fi
-[ -z "$backup" ] || (umask 077; set -C; if [ -e "$p" ]; then cat "$p"; fi >"$backup") || exit 1
-t=$(mktemp "$(dirname -- "$p")/.hostler.XXXXXX") || exit 1
-trap 'rm -f -- "$t"' EXIT
-trap 'exit 1' HUP INT TERM
-cat >"$t" || exit 1
-if [ -e "$p" ]; then chown "$(stat -c %u:%g -- "$p")" "$t" && chmod "$(stat -c %a -- "$p")" "$t"; else chmod 644 "$t"; fi || exit 1
-mv -f -- "$t" "$p" || exit 1
-if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then restorecon "$p" || exit 1; fi`
-
 // crontabWrite: user, backup; the content comes by standard input.
 const crontabWrite = `user=$1 backup=$2
 set --
@@ -307,12 +295,9 @@ func (a CronArgs) write(c crontab, want, user, backup string) modules.Action {
 	case c.file == "":
 		return modules.Action{Why: why + " in the crontab", Script: crontabWrite, Args: []string{user, backup}, Stdin: []byte(want)}
 	case a.State == modules.Absent && !a.Env && strings.TrimSpace(want) == "":
-		return modules.Action{
-			Why: why + " and with it " + c.file, Args: []string{c.file, backup},
-			Script: `[ -z "$2" ] || (umask 077; set -C; cat "$1" >"$2") || exit 1; rm -f -- "$1"`,
-		}
+		return modules.TextFile{Path: c.file, Backup: backup, Empty: true}.Write(why + " and with it " + c.file)
 	}
-	return modules.Action{Why: why + " in " + c.file, Script: cronWrite, Args: []string{c.file, backup}, Stdin: []byte(want)}
+	return modules.TextFile{Path: c.file, Text: want, Backup: backup}.Write(why + " in " + c.file)
 }
 
 func (a CronArgs) diff(before, after crontab) []modules.Diff {

@@ -73,14 +73,6 @@ if [ -f "$__v" ]; then show text "$__v"; fi
 exit 0
 `
 
-// sysctlWrite: file; the content comes by standard input. Owner, mode and context stay.
-const sysctlWrite = `p=$1
-if [ -L "$p" ]; then p=$(readlink -f "$p"); fi
-t=$(mktemp "$(dirname -- "$p")/.hostler.XXXXXX") || exit 1
-trap 'rm -f -- "$t"' EXIT
-trap 'exit 1' HUP INT TERM
-if [ -e "$p" ]; then cp -a -- "$p" "$t"; else chmod 644 "$t"; fi && cat >"$t" && mv -f -- "$t" "$p"`
-
 // sysctlRun: arguments of sysctl. It may end with 0 although the kernel refused a value.
 const sysctlRun = `out=$(sysctl "$@" 2>&1) || { printf '%s\n' "$out" >&2; exit 1; }
 case $out in *'": Invalid argument'*|*'": Read-only file system'*) printf '%s\n' "$out" >&2; exit 1 ;; esac`
@@ -152,7 +144,7 @@ func (a SysctlArgs) plan(s kernelSetting) []modules.Action {
 		if !present {
 			why = "remove " + a.Name + " from " + s.file
 		}
-		actions = append(actions, modules.Action{Why: why, Script: sysctlWrite, Args: []string{s.file}, Stdin: []byte(text)})
+		actions = append(actions, modules.TextFile{Path: s.file, Text: text}.Write(why))
 	}
 	if a.Reload && (len(actions) > 0 || present && !runs) {
 		actions = append(actions, modules.Action{Why: "load " + s.file, Script: sysctlRun, Args: append(flags, "-p", s.file)})

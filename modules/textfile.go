@@ -1,0 +1,51 @@
+package modules
+
+import "fmt"
+
+// TextFile is a file of the host that is pulled whole, edited here and put back: what modules have in common that keep a line
+// or an entry of one of the system's files.
+type TextFile struct {
+	Path string
+	Text string
+	// Mode is what permissions the file shall have, for chmod; "" keeps those that it has, and a new file gets 0644.
+	Mode string
+	// Backup is where the old file is copied to first; "" is nowhere, and one that is there already is an error.
+	Backup string
+	// Empty removes the file.
+	Empty bool
+}
+
+// textFileScript: file, mode, backup; the content comes by standard input. Owner, mode and context stay, a link stays one. A file
+// that is a mount point of its own, as /etc/hosts is in a container, cannot be replaced and is written in place.
+const textFileScript = `p=$1 mode=$2 backup=$3
+if [ -L "$p" ]; then p=$(readlink -f "$p") || exit 1; fi
+[ -z "$backup" ] || (umask 077; set -C; if [ -e "$p" ]; then cat "$p"; fi >"$backup") || exit 1
+t=$(mktemp "$(dirname -- "$p")/.hostler.XXXXXX") || exit 1
+trap 'rm -f -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+new=
+if [ -e "$p" ]; then cp -a -- "$p" "$t"; else new=1; chmod 644 "$t"; fi && cat >"$t" || exit 1
+[ -z "$mode" ] || chmod "$mode" "$t" || exit 1
+if awk -v p="$p" '$5 == p { f = 1 } END { exit !f }' /proc/self/mountinfo 2>/dev/null; then cat "$t" >"$p" || exit 1
+else mv -f -- "$t" "$p" || exit 1; fi
+if [ -n "$new" ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then restorecon "$p" || exit 1; fi`
+
+// textFileRemove: file, backup.
+const textFileRemove = `[ -z "$2" ] || (umask 077; set -C; cat "$1" >"$2") || exit 1
+rm -f -- "$1"`
+
+// Write gives the action that puts the file in its place, all of it or nothing.
+func (f TextFile) Write(why string) Action {
+	if f.Empty {
+		return Action{Why: why, Script: textFileRemove, Args: []string{f.Path, f.Backup}}
+	}
+	return Action{Why: why, Script: textFileScript, Args: []string{f.Path, f.Mode, f.Backup}, Stdin: []byte(f.Text)}
+}
+
+// ReadText gives the file that a probe showed under a key, and whether it is there; one that cannot be read is an error.
+func (r *Report) ReadText(key, path string) (text string, exists bool, err error) {
+	if r.Has(key) && r.Status(key) != 0 {
+		return "", true, fmt.Errorf("read %s: permission denied, or it is no file", path)
+	}
+	return string(r.Bytes(key)), r.Has(key), nil
+}
