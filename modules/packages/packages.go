@@ -5,4 +5,6 @@ package packages
 import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{Apt, AptRepository, Package, PackageFacts} }
+func All() []*modules.Module {
+	return []*modules.Module{Apt, AptKey, AptRepository, Package, PackageFacts}
+}
