@@ -30,6 +30,8 @@ echo STATE
 for f in passwd group gshadow subuid subgid; do echo "== $f"; cat /etc/$f; done
 echo == shadow; cut -d: -f1,2,4- /etc/shadow
 echo == cron; (cd /etc && grep -r . crontab cron.d sudoers.d; cd /var/spool/cron/crontabs && grep -r . . | grep -v '^[^:]*:# ') 2>/dev/null | sort || :
+echo == system; (cd /etc && grep -r . modules-load.d modprobe.d hostname conf.d sysconfig timezone adjtime default/rcS security) 2>/dev/null | sort || :
+readlink /etc/localtime || :
 echo == told; cat /home/told 2>/dev/null || :
 echo == links; (cd /root && find .config -type l 2>/dev/null | sort) || :
 echo == files; (find /home /etc/sudoers.d /etc/cron.d -printf '%M %u %g %s %p %l\n' | sed 's/^\(d.*\) [0-9]* \(\/.*\)/\1 \2/' | sort -k 5) || :

@@ -1,4 +1,4 @@
-// Package accounts holds the modules about users and groups. They work with the tools of shadow-utils and libuser, and with busybox's as
+// Package accounts holds the modules about users, groups and what sudo lets them do. They work with the tools of shadow-utils and libuser, and with busybox's as
 // far as those go; hashes of passwords and passphrases go by standard input.
 package accounts
 
@@ -12,7 +12,7 @@ import (
 )
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{Getent, Group, User} }
+func All() []*modules.Module { return []*modules.Module{Getent, Group, Sudoers, User} }
 
 // lookLib are shell functions for looks at accounts.
 //

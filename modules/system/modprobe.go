@@ -15,10 +15,12 @@ var modprobeSource string
 var Modprobe = modules.Define("modprobe", modprobeSource, runModprobe,
 	modules.Aliases("community.general.modprobe"), modules.Converges())
 
-// ModprobeArgs load or unload a module of the kernel. What is to be loaded at boot belongs into a file of /etc/modules-load.d.
+// ModprobeArgs load or unload a module of the kernel, now and, with persistent, at each boot.
 //
 //   - modprobe:
-//     name: vhost_net
+//     name: kvm_intel
+//     params: nested=1
+//     persistent: present
 type ModprobeArgs struct {
 	// Name of the module.
 	Name string `arg:"name" required:"true"`
@@ -26,7 +28,8 @@ type ModprobeArgs struct {
 	State modules.Presence `arg:"state" default:"present"`
 	// Params are the module's parameters, used when it is loaded.
 	Params string `arg:"params"`
-	// Persistent can only be disabled: nothing is done about the next boot.
+	// Persistent is what is done about the next boot: with present the module is loaded by a file of /etc/modules-load.d, with params
+	// in /etc/modprobe.d, with absent such lines of all files there are commented out, with disabled nothing is done.
 	Persistent modprobeLater `arg:"persistent" default:"disabled"`
 }
 
@@ -34,7 +37,7 @@ type ModprobeArgs struct {
 type modprobeLater string
 
 // Choices lists what can be done.
-func (modprobeLater) Choices() []string { return []string{"disabled"} }
+func (modprobeLater) Choices() []string { return []string{"disabled", "present", "absent"} }
 
 // ModprobeResult tells what was asked for.
 type ModprobeResult struct {
@@ -67,19 +70,51 @@ END { exit !f }' "$2" "$built"; then say loaded yes; fi
 `
 
 func runModprobe(ctx context.Context, h *modules.Host, a ModprobeArgs) (ModprobeResult, error) {
-	_, _, err := modules.Reconcile(ctx, h, modules.Reconciler[bool]{
+	rec := modules.Reconciler[kernelModules]{
 		Probe: modprobeScript, Args: []string{a.Name, "/proc/modules", "/lib/modules"},
-		Parse: func(r *modules.Report) (bool, error) { return r.Has("loaded"), nil },
-		Plan: func(loaded bool) ([]modules.Action, error) {
-			switch {
-			case loaded == (a.State == modules.Present):
-				return nil, nil
-			case loaded:
-				return []modules.Action{{Why: "unload module " + a.Name, Argv: []string{"modprobe", "-r", a.Name}}}, nil
+		Parse: func(r *modules.Report) (kernelModules, error) {
+			k := kernelModules{loaded: r.Has("loaded")}
+			for _, dir := range []string{loadFolder, optionFolder} {
+				if r.Has("missing." + dir) {
+					k.missing = append(k.missing, dir)
+				}
 			}
-			params, err := modules.SplitWords(a.Params)
-			return []modules.Action{{Why: "load module " + a.Name, Argv: append([]string{"modprobe", a.Name}, params...)}}, err
+			var err error
+			k.boot, err = parseBoot(r)
+			return k, err
 		},
-	})
+		Plan: a.plan,
+	}
+	if a.Persistent != "disabled" {
+		rec.Probe, rec.Args, rec.Lock = modprobeBootScript, append(rec.Args, loadFolder, optionFolder), "modprobe"
+	}
+	_, _, err := modules.Reconcile(ctx, h, rec)
 	return ModprobeResult{Name: a.Name, Params: a.Params, State: string(a.State)}, err
+}
+
+// kernelModules is what a look told: whether the module is loaded, and the files that the boot reads.
+type kernelModules struct {
+	loaded  bool
+	boot    []bootFile
+	missing []string // folders of theirs
+}
+
+func (a ModprobeArgs) plan(k kernelModules) ([]modules.Action, error) {
+	var actions []modules.Action
+	switch {
+	case k.loaded == (a.State == modules.Present):
+	case k.loaded:
+		actions = append(actions, modules.Action{Why: "unload module " + a.Name, Argv: []string{"modprobe", "-r", a.Name}})
+	default:
+		params, err := modules.SplitWords(a.Params)
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, modules.Action{Why: "load module " + a.Name, Argv: append([]string{"modprobe", a.Name}, params...)})
+	}
+	if a.Persistent == "disabled" {
+		return actions, nil
+	}
+	files, err := a.bootActions(k.boot, k.missing)
+	return append(actions, files...), err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,5 +38,49 @@ func TestModprobeLooks(t *testing.T) {
 	r, err := Modprobe.Run(t.Context(), h, value.NewDict("name", "-r"))
 	if err != nil || !r.Failed {
 		t.Errorf("a name that is none: failed %v, %v", r.Failed, err)
+	}
+}
+
+// TestModprobeBoot tells what the files of the next boot come to.
+func TestModprobeBoot(t *testing.T) {
+	folders := [2]string{"/load", "/opt"}
+	files := []bootFile{
+		{"/load/a.conf", "# x\nnbd # images\nkvm\n"},
+		{"/opt/a.conf", "options nbd max_part=8 nbds_max=4\noptions other max_part=1\nalias nbd off\n"},
+	}
+	for _, c := range []struct {
+		what, name, params, persistent string
+		want                           []bootFile
+	}{
+		{"all there", "nbd", "nbds_max=4 max_part=8", "present", nil},
+		{"as written otherwise", "n-b-d", "", "absent", nil},
+		{"other parameters", "nbd", "max_part=4", "present", []bootFile{
+			{"/opt/a.conf", "#options nbd max_part=8 nbds_max=4\noptions other max_part=1\nalias nbd off\n"},
+			{"/opt/nbd.conf", "options nbd max_part=4\n"},
+		}},
+		{"no parameters", "nbd", "", "present", []bootFile{
+			{"/opt/a.conf", "#options nbd max_part=8 nbds_max=4\noptions other max_part=1\nalias nbd off\n"},
+		}},
+		{"new", "kvm-intel", `nested=1 x="a b"`, "present", []bootFile{
+			{"/load/kvm-intel.conf", "kvm-intel\n"}, {"/opt/kvm-intel.conf", "options kvm-intel nested=1\noptions kvm-intel x=\"a b\"\n"},
+		}},
+		{"not any more", "nbd", "", "absent", []bootFile{
+			{"/load/a.conf", "# x\n#nbd # images\nkvm\n"},
+			{"/opt/a.conf", "#options nbd max_part=8 nbds_max=4\noptions other max_part=1\nalias nbd off\n"},
+		}},
+	} {
+		a := ModprobeArgs{Name: c.name, Params: c.params, Persistent: modprobeLater(c.persistent)}
+		got, err := a.boot(files, folders)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, %v; want %q", c.what, got, err, c.want)
+		}
+		// What came of it must satisfy.
+		then := slices.Clone(files)
+		for _, f := range got {
+			then = append(slices.DeleteFunc(then, func(old bootFile) bool { return old.path == f.path }), f)
+		}
+		if again, err := a.boot(then, folders); err != nil || len(again) > 0 {
+			t.Errorf("%s, again: %q, %v", c.what, again, err)
+		}
 	}
 }
