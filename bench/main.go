@@ -3,7 +3,7 @@
 // connection a host. Nothing here is a test: times depend on the machine, ratios much less so.
 //
 //	go run ./bench            all of it
-//	go run ./bench -only run  one part: run, play, delay, memory, engine, template
+//	go run ./bench -only run  one part: run, play, delay, files, memory, check, engine, template
 package main
 
 import (
@@ -30,6 +30,7 @@ func parts() []part {
 		{"run", "hostler run -m command -a true on 100 hosts", benchRun},
 		{"play", "a playbook of 20 command tasks on 50 hosts", benchPlay},
 		{"delay", "the same playbook with 20 ms of round trip", benchDelay},
+		{"files", "facts and ten tasks about files on 50 hosts", benchFiles},
 		{"memory", "1,000 hosts connected at once", benchMemory},
 		{"check", "a playbook of 500 tasks beside ansible-playbook --syntax-check", benchCheck},
 		{"engine", "tasks that contact no host, beside ansible-playbook", benchEngine},

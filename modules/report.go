@@ -10,7 +10,9 @@ import (
 //
 //	say KEY TEXT          tells a text
 //	tell KEY CMD ARGS…    runs a program and tells its output and its status; its errors are told as KEY.err
-//	show KEY FILE         tells a file's content, bytes as they are; status 1 when it cannot be read
+//	show KEY FILE [SIZE]  tells a file's content, bytes as they are; status 1 when it cannot be read. With SIZE, which the caller
+//	                      knows already, that many bytes of it
+//	line KEY CMD ARGS…    runs a builtin and tells the one line that it prints, without a fork
 const prelude = `LC_ALL=C LANG=C PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL LANG PATH
 say() { printf '@@%s %s %s\n%s\n' "$1" "${#2}" "${3:-0}" "$2"; }
@@ -23,11 +25,12 @@ tell() {
 }
 show() {
 	if [ -f "$2" ] && [ -r "$2" ]; then
-		__n=$(wc -c <"$2"); printf '@@%s %d 0\n' "$1" "$__n"; head -c "$__n" "$2"; echo
+		__n=${3-$(wc -c <"$2")}; printf '@@%s %d 0\n' "$1" "$__n"; [ "$__n" -eq 0 ] || head -c "$__n" "$2"; echo
 	else
 		say "$1" '' 1
 	fi
 }
+line() { printf '@@%s line 0\n' "$1"; shift; "$@"; }
 `
 
 // Report is what a probe found: the sections that it told by say, tell and show, and all it printed.
@@ -44,7 +47,7 @@ type section struct {
 }
 
 // ParseReport finds the sections in what a probe printed. A section starts with "@@KEY BYTES STATUS\n",
-// so that its content may be anything.
+// so that its content may be anything; where "line" stands for the bytes, it is the next line.
 func ParseReport(stdout []byte) *Report {
 	r := &Report{Stdout: stdout, sections: map[string]section{}}
 	for rest := stdout; len(rest) > 0; {
@@ -56,6 +59,9 @@ func ParseReport(stdout []byte) *Report {
 			continue
 		}
 		n, err1 := strconv.Atoi(words[1])
+		if words[1] == "line" {
+			n, err1 = max(bytes.IndexByte(after, '\n'), 0), nil
+		}
 		status, err2 := strconv.Atoi(words[2])
 		if err1 != nil || err2 != nil || n < 0 || n > len(after) {
 			rest = after

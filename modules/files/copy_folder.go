@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +31,7 @@ type entry struct {
 const treeScript = lookLib + attributesLib + `
 expand "$1"; p=$expanded
 say path "$p"
-say umask "$(umask)"
+line umask umask
 ids "$2" "$3"
 look at "$p" -L
 list=$(cat)
@@ -448,8 +446,7 @@ func addMember(l modules.Local, w *tar.Writer, name string, e entry) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", e.local, err)
 	}
-	sum := sha1.Sum(data)
-	if hex.EncodeToString(sum[:]) != e.sha1 {
+	if sumOf(data) != e.sha1 {
 		return fmt.Errorf("%s changed while it was being copied", e.local)
 	}
 	if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o600, Size: int64(len(data)), Format: tar.FormatGNU}); err != nil {

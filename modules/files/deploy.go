@@ -62,7 +62,7 @@ type target struct {
 	umask   uint32
 }
 
-// deployScript: dest, name, follow, owner, group, SELinux, chattr, largest content to tell.
+// deployScript: dest, name, follow, owner, group, SELinux, chattr, largest content to tell, and not "" when no checksum is asked for.
 const deployScript = lookLib + attributesLib + `
 case $1 in */) slash=1 ;; *) slash= ;; esac
 expand "$1"; p=$expanded
@@ -72,10 +72,10 @@ say path "$p"
 say slash "$slash"
 look at "$p"
 extras at "$p" "$6" "$7"
-if [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ]; then
+if [ -z "${9-}" ] && [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ]; then
 	say sum "$(sum sha1 "$p")"
 fi
-say umask "$(umask)"
+line umask umask
 ids "$4" "$5"
 case $p in */*) up=${p%/*} ;; *) up=. ;; esac
 [ -n "$up" ] || up=/
@@ -94,7 +94,7 @@ if [ "$8" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ] && [ "$(wc -c <
 // possible, SELinux context, chattr's word, backup, then the words of the validating command.
 const writeScript = `p=$1 t=$2 there=$3 mode=$4 own=$5 keep=$6 context=$7 chattr=$8 backup=$9
 shift 9
-trap 'rm -f -- "$t"' EXIT
+trap '[ ! -e "$t" ] || rm -f -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
 if [ -z "$there" ]; then
 	(umask 077; set -C; : >"$t") || exit 1
@@ -396,8 +396,13 @@ func (d *deployment) diff(before, after target) []modules.Diff {
 
 // setContent takes content that is in memory.
 func (d *deployment) setContent(data []byte) {
+	d.content, d.size, d.sha1 = data, int64(len(data)), sumOf(data)
+}
+
+// sumOf is the checksum by which contents are compared.
+func sumOf(data []byte) string {
 	sum := sha1.Sum(data)
-	d.content, d.size, d.sha1 = data, int64(len(data)), hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:])
 }
 
 // setLocal takes a file of the controller; small ones are read, others summed up.

@@ -39,12 +39,14 @@ type edited struct {
 // maxEdit is the largest file that is edited.
 const maxEdit = 8 << 20
 
-// editScript: as deployScript; the content is told in any case, also that of a link's target.
+// editScript: as deployScript, but the ninth argument is the largest content that is told in any case, also that of a link's target.
+// The size that stat tells holds where the file takes blocks: in /sys and /proc it does not.
 const editScript = "__noatime=0\n" + deployScript + `
+sized() { if [ "$8" -gt 0 ]; then size=$7; else size=$(wc -c <"$p"); fi; }
 if [ -L "$p" ]; then look real "$p" -L; fi
 if [ -f "$p" ] && [ -r "$p" ]; then
-	size=$(wc -c <"$p")
-	if [ "$size" -le "$9" ]; then show content "$p"; else say large "$size"; fi
+	sized $__s
+	if [ "$size" -le "$9" ]; then show content "$p" "$size"; else say large "$size"; fi
 elif [ ! -e "$p" ]; then
 	say me "$(id -u) $(id -g)"
 fi
@@ -81,6 +83,9 @@ func (e *edit) parse(r *modules.Report) (target, error) {
 		}
 	}
 	t.before, t.hasText = r.Bytes("content"), r.Has("content")
+	if t.hasText && t.at.kind() == typeFile {
+		t.at.sha1 = sumOf(t.before)
+	}
 	if e.told != nil {
 		if err := e.told(r); err != nil {
 			return t, err

@@ -99,16 +99,18 @@ esac
 say path "$p"
 look at "$p"
 extras at "$p" "$5" "$6"
-say umask "$(umask)"
+line umask umask
 ids "$3" "$4"
 if [ -L "$p" ]; then
 	say target "$(readlink "$p")"
-	if [ -n "$2" ]; then
+	case $2:$8:$7 in
+	:* | 1:link:?*) ;;
+	*)
 		real=$(cd "${p%/*}/" && readlink -f "./${p##*/}")
-		say real.path "$real"; look real "$real"; extras real "$real" "$5" "$6"
-	fi
+		say real.path "$real"; look real "$real"; extras real "$real" "$5" "$6" ;;
+	esac
 fi
-[ ! -d "$p" ] || [ -z "$8" ] || say children "$(ls -A "$p" | head -n 1)"
+[ ! -d "$p" ] || [ "$8" != link ] || say children "$(ls -A "$p" | head -n 1)"
 if [ -n "$7" ]; then
 	s=$7
 	case $8 in
@@ -363,11 +365,14 @@ func (a FileArgs) planDirectory(n fileNow) ([]modules.Action, info, error) {
 	return append(actions, a.timeActions(n, i.path, "preserve")...), then, nil
 }
 
+// makeFolder takes it well when somebody else makes the folder at the same time.
+const makeFolder = `[ -d "$1" ] || mkdir -- "$1" 2>/dev/null || [ -d "$1" ] || mkdir -- "$1"`
+
 // makeFolders makes a folder and those missing above it, all with the attributes asked for, as Ansible does.
 func (a FileArgs) makeFolders(n fileNow) (actions []modules.Action, then info, err error) {
 	for _, folder := range n.missing {
 		actions = append(actions, modules.Action{
-			Why: "create directory " + folder, Script: `[ -d "$1" ] || mkdir -- "$1"`, Args: []string{folder},
+			Why: "create directory " + folder, Script: makeFolder, Args: []string{folder},
 		})
 		more, made := a.attributesOf(n, info{path: folder, exists: true, fresh: true, mode: typeDir | 0o777&^n.umask})
 		actions, then = append(actions, more...), made

@@ -27,7 +27,7 @@ look() {
 	if __s=$(stat ${3-} -c "$__look" -- "$2" 2>&1); then say "$1" "$__s"
 	else say "$1" "$__s" 1; fi
 }
-sum() { case $1 in md5 | sha1 | sha224 | sha256 | sha384 | sha512) "${1}sum" <"$2" ;; *) return 1 ;; esac; }
+sum() { case $1 in md5 | sha1 | sha224 | sha256 | sha384 | sha512) exec "${1}sum" <"$2" ;; *) return 1 ;; esac; }
 `
 
 // File types in the mode that stat gives.

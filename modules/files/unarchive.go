@@ -102,7 +102,7 @@ expand "$7"; src=$expanded
 selinux=$5 mark=$6 kind=$8 all=$9
 say dest "$dest"
 if [ -n "$2" ]; then expand "$2"; if [ -e "$expanded" ]; then say creates "$expanded"; exit 0; fi; fi
-say umask "$(umask)"
+line umask umask
 say me "$(id -u) $(id -g)"
 say tmp "${TMPDIR:-/tmp}"
 ids "$3" "$4"
