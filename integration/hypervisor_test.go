@@ -1,0 +1,204 @@
+//go:build integration
+
+package integration
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// hypervisor is a libvirtd with QEMU in namespaces of its own (mount, network, UTS, PID; no systemd, no D-Bus), for tests of the family virt.
+// Its /run, /srv, /root, /etc/libvirt and /var/lib, /var/cache and /var/log/libvirt are folders of the test; everything else is this machine's,
+// so that programs and the test's own files are where they are. Guests are of type qemu (TCG) and run as root without AppArmor. Networks are
+// made in its own network namespace, so any bridge name and address will do. What ends with the test are all its processes and mounts.
+//
+//	v := startHypervisor(t)
+//	v.virsh("define", file)                    // fails the test when virsh fails
+//	out, code := v.run("sh", "-c", "…")        // any program inside
+//	out, code := v.play(file, bin, "play")     // a playbook by hostler or ansible-playbook, connection local
+//	v.stop(); v.start()                        // the daemon; guests live on
+//	v.write("d.xml", text)                     // a file that both sides see
+//
+// Two of them are two hosts (migration): give each a name, and join their network namespaces by a veth pair (v.pid is what ip link … netns
+// wants). A guest that obeys the power button is guestImage.
+type hypervisor struct {
+	t   *testing.T
+	pid string // of the first process in the namespaces, as seen from outside
+	dir string
+}
+
+// hypervisorInit is that first process: it lays out the mounts and then reaps, which libvirtd depends on: it waits for each QEMU that it
+// probed to be gone. $1 is the test's folder, $2 the host's name.
+const hypervisorInit = `set -e
+d=$1
+hostname "$2"
+ip link set lo up
+mount -t sysfs sysfs /sys
+for f in run srv root etc/libvirt var/lib/libvirt var/cache/libvirt var/log/libvirt; do mkdir -p "$d/$f"; done
+cp -a /etc/libvirt/. "$d/etc/libvirt/"
+rm -rf "$d/etc/libvirt/qemu" "$d/etc/libvirt/storage" "$d/etc/libvirt/secrets"
+for f in srv root etc/libvirt var/lib/libvirt var/cache/libvirt var/log/libvirt run; do mkdir -p "/$f"; mount --bind "$d/$f" "/$f"; done
+mkdir -p /run/lock
+cat >/etc/libvirt/qemu.conf <<E
+user = "root"
+group = "root"
+security_driver = "none"
+namespaces = []
+cgroup_controllers = []
+stdio_handler = "file"
+remember_owner = 0
+E
+printf 'auth_unix_rw = "none"\nauth_unix_ro = "none"\n' >/etc/libvirt/libvirtd.conf
+echo ready
+sleep infinity & wait
+`
+
+// startHypervisor makes one with its daemon running.
+func startHypervisor(t *testing.T) *hypervisor { return startHypervisorNamed(t, "hv1") }
+
+func startHypervisorNamed(t *testing.T, name string) *hypervisor {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root for namespaces")
+	}
+	v := &hypervisor{t: t, dir: t.TempDir()}
+	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc",
+		"sh", "-c", hypervisorInit, "sh", v.dir, name)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The kernel ends all others with the first process of a PID namespace, and unshare ends after that.
+		if n, err := strconv.Atoi(v.pid); err == nil {
+			_ = syscall.Kill(n, syscall.SIGKILL)
+		} else {
+			_ = cmd.Process.Kill()
+		}
+		_ = cmd.Wait()
+	})
+	ready := make([]byte, len("ready\n"))
+	if _, err := out.Read(ready); err != nil || string(ready) != "ready\n" {
+		_ = cmd.Wait()
+		t.Fatalf("namespaces: %q, %v: %s", ready, err, errs.String())
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.pid = strings.TrimSpace(string(children))
+	v.start()
+	return v
+}
+
+// start starts the daemon and waits until it answers.
+func (v *hypervisor) start() {
+	v.t.Helper()
+	out, code := v.run("sh", "-c", `libvirtd -d -p /run/libvirtd.pid 2>>/var/log/libvirt/daemon
+n=0; until virsh -q -c qemu:///system uri >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 600 ] || { tail /var/log/libvirt/daemon; exit 1; }; sleep 0.1; done`)
+	if code != 0 {
+		v.t.Fatalf("libvirtd does not answer: %s", out)
+	}
+}
+
+// stop ends the daemon; guests go on.
+func (v *hypervisor) stop() {
+	v.t.Helper()
+	if out, code := v.run("sh", "-c", `p=$(cat /run/libvirtd.pid) && kill "$p" && while kill -0 "$p" 2>/dev/null; do sleep 0.05; done`); code != 0 {
+		v.t.Fatalf("libvirtd does not end: %s", out)
+	}
+}
+
+// command prepares a program that runs inside.
+func (v *hypervisor) command(argv ...string) *exec.Cmd {
+	argv = append([]string{"--target", v.pid, "--mount", "--net", "--uts", "--pid", "--wd=" + v.dir}, argv...)
+	cmd := exec.CommandContext(v.t.Context(), "nsenter", argv...)
+	cmd.Env = append(os.Environ(), "HOME=/root", "LC_ALL=C.UTF-8")
+	cmd.WaitDelay = 10 * time.Second // what it left running may hold its output open
+	return cmd
+}
+
+// run runs a program inside and gives what it printed, errors included.
+func (v *hypervisor) run(argv ...string) (string, int) {
+	v.t.Helper()
+	cmd := v.command(argv...)
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		v.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// virsh runs virsh, which must succeed.
+func (v *hypervisor) virsh(args ...string) string {
+	v.t.Helper()
+	out, code := v.run(append([]string{"virsh", "-q", "-c", "qemu:///system"}, args...)...)
+	if code != 0 {
+		v.t.Fatalf("virsh %q: %s", args, out)
+	}
+	return out
+}
+
+// write writes a file into the folder that is the working folder inside, and gives its path.
+func (v *hypervisor) write(name, text string) string {
+	v.t.Helper()
+	path := filepath.Join(v.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		v.t.Fatal(err)
+	}
+	return path
+}
+
+// play runs a playbook inside by a program, for instance "ansible-playbook" or hostlerBinary(t), "play".
+func (v *hypervisor) play(file string, program ...string) (string, int) {
+	v.t.Helper()
+	file, err := filepath.Abs(file)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	cmd := v.command(append(program, "-i", "localhost,", "-c", "local", "-e", "ansible_python_interpreter=/usr/bin/python3", file)...)
+	cmd.Env = append(cmd.Env, "ANSIBLE_NOCOLOR=1", "ANSIBLE_CONFIG="+filepath.Join(v.dir, "ansible.cfg"), "ANSIBLE_RETRY_FILES_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		v.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// guestImage is a disk of one sector whose program waits for the power button and then turns the machine (type pc) off: QEMU's PIIX4 has
+// its power management at port 0x600, where the BIOS puts it. Everything else it ignores. Any other guest that has no system on its disk
+// ignores the button too.
+func guestImage() []byte {
+	code := []byte{
+		0xfa,             // cli
+		0xba, 0x02, 0x06, // mov dx, 0x602: PM1_EN
+		0xb8, 0x00, 0x01, // mov ax, 0x100: the power button
+		0xef,             // out dx, ax
+		0xfb,             // sti
+		0xf4,             // wait: hlt, until the timer's next tick
+		0xba, 0x00, 0x06, // mov dx, 0x600: PM1_STS
+		0xed,             // in ax, dx
+		0xf6, 0xc4, 0x01, // test ah, 1
+		0x74, 0xf6, // jz wait
+		0xba, 0x04, 0x06, // mov dx, 0x604: PM1_CNT
+		0xb8, 0x00, 0x20, // mov ax, 0x2000: sleep, kind 0, which is off
+		0xef,       // out dx, ax
+		0xeb, 0xed, // jmp wait
+	}
+	disk := make([]byte, 512)
+	copy(disk, code)
+	disk[510], disk[511] = 0x55, 0xaa
+	return disk
+}
