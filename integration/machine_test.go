@@ -10,9 +10,13 @@ import (
 )
 
 // ownMachine runs a playbook twice where /etc, /home, /root, /run and what cron and mail keep are copies, in namespaces of its own:
-// $1 is the folder that they lie in, $2 a script that is sourced first, the rest the command. What ends with it are its processes and
-// mounts. The state afterwards follows a line with STATE.
+// $1 is the folder that they lie in, $2 a script that is sourced first, the rest the command. What ends with it are its processes,
+// mounts and network, which has a loopback and no more. The state afterwards follows a line with STATE. The script may define stopped,
+// which ends what it started, and state, which tells of more.
 const ownMachine = `set -e
+stopped() { :; }
+state() { :; }
+ip link set lo up
 d=$1 prepare=$2; shift 2
 mkdir -p "$d/etc" "$d/home" "$d/root" "$d/run" "$d/cron" "$d/mail"
 chmod 700 "$d/root"
@@ -35,7 +39,8 @@ readlink /etc/localtime || :
 echo == told; cat /home/told 2>/dev/null || :
 echo == links; (cd /root && find .config -type l 2>/dev/null | sort) || :
 echo == files; (find /home /etc/sudoers.d /etc/cron.d -printf '%M %u %g %s %p %l\n' | sed 's/^\(d.*\) [0-9]* \(\/.*\)/\1 \2/' | sort -k 5) || :
-[ ! -e "$prepare" ] || stopped
+state
+stopped
 `
 
 // TestMachineIsAnsibles runs each playbook of testdata/machine by ansible-playbook and by us, each on a copy of this machine's
@@ -57,7 +62,7 @@ func onOwnMachine(t *testing.T, file string, program ...string) (outcome, state 
 		t.Fatal(err)
 	}
 	argv := []string{
-		"unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ownMachine, "sh",
+		"unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ownMachine, "sh",
 		dir, strings.TrimSuffix(file, ".yml") + ".sh",
 	}
 	argv = append(argv, program...)

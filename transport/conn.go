@@ -44,6 +44,8 @@ type Tunneler interface {
 // that the host still answers.
 type Reconnecter interface {
 	Reconnect(ctx context.Context) error
+	// Remote reports whether there is a connection at all; to this machine there is none.
+	Remote() bool
 }
 
 // Command is a program to run. Exactly one of Argv, Script and Raw is set.

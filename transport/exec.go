@@ -283,6 +283,9 @@ func (c *conn) DialContext(ctx context.Context, network, address string) (net.Co
 // Reconnect proves that the host answers: see Reconnecter. Commands use the new connection from then on.
 func (c *conn) Reconnect(ctx context.Context) error { return c.m.renew(ctx) }
 
+// Remote reports whether there is a connection that can be lost: see Reconnecter.
+func (c *conn) Remote() bool { return c.m.opts.relink != nil }
+
 // Close gives the Conn back.
 func (c *conn) Close() (err error) {
 	c.once.Do(func() {

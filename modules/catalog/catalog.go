@@ -9,6 +9,7 @@ import (
 	"github.com/hostlerhq/hostler/modules/command"
 	"github.com/hostlerhq/hostler/modules/files"
 	"github.com/hostlerhq/hostler/modules/packages"
+	"github.com/hostlerhq/hostler/modules/security"
 	"github.com/hostlerhq/hostler/modules/services"
 	"github.com/hostlerhq/hostler/modules/system"
 )
@@ -20,6 +21,7 @@ func All() []*modules.Module {
 		command.All(),
 		files.All(),
 		packages.All(),
+		security.All(),
 		services.All(),
 		system.All(),
 	)

@@ -34,6 +34,8 @@ type SSHDOptions struct {
 	// Setup are shell commands run as root inside the server's namespace before it starts: /etc, /home,
 	// /root and /run are the server's own there.
 	Setup string
+	// Net gives the server a network of its own with nothing but a loopback: who wants to reach it goes by Enter.
+	Net bool
 }
 
 // SSHDUser is an account that exists inside the server's namespace alone.
@@ -82,6 +84,15 @@ func SSHD(t testing.TB, opts SSHDOptions) *Server {
 
 // Addr is host:port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+// Enter is what to put before a command so that it runs in namespaces of the server's: "net", "mnt".
+func (s *Server) Enter(namespaces ...string) []string {
+	words := []string{"nsenter"}
+	for _, ns := range namespaces {
+		words = append(words, fmt.Sprintf("--%s=/proc/%d/ns/%s", map[string]string{"net": "net", "mnt": "mount"}[ns], s.cmd.Process.Pid, ns))
+	}
+	return words
+}
 
 // Home is where this machine sees a user's home folder.
 func (s *Server) Home(user string) string {
@@ -152,8 +163,11 @@ func (s *Server) start(t testing.TB, opts SSHDOptions) {
 		}
 	}
 	s.write(t, "start", s.script(opts))
-	s.cmd = exec.Command("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"/bin/sh", "-e", filepath.Join(s.dir, "start"))
+	argv := []string{"--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-e", filepath.Join(s.dir, "start")}
+	if opts.Net {
+		argv = append([]string{"--net"}, argv...)
+	}
+	s.cmd = exec.Command("unshare", argv...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.logged, &s.logged
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
@@ -208,6 +222,9 @@ func (s *Server) script(opts SSHDOptions) string {
 	fmt.Fprintf(&b, "d=%s\nmkdir -p $d/home $d/root $d/etc\nchmod 755 $d/home\nchmod 700 $d/root\n", s.dir)
 	b.WriteString("mount -t tmpfs -o mode=755 tmpfs $d/etc\ncp -a /etc/. $d/etc\n") // gone with the namespace, even when we are killed
 	b.WriteString("mount --bind $d/etc /etc\nmount --bind $d/home /home\nmount --bind $d/root /root\nmount -t tmpfs tmpfs /run\nmkdir -m 755 /run/sshd /run/lock\n")
+	if opts.Net {
+		b.WriteString("ip link set lo up\n")
+	}
 	users := append([]SSHDUser{{Name: "root"}}, opts.Users...)
 	for _, u := range users {
 		home := "/home/" + u.Name
