@@ -5,21 +5,36 @@ import (
 	"strings"
 )
 
-// openpgpLib are functions about OpenPGP keys. They work in a folder of their own, so that no keyring of a user is looked at or touched,
-// and start no agent.
+// fetchLib makes a folder of its own, $h, and downloads by apt's own helper, which is there wherever apt is.
+//
+//	fetch URL FILE   what went wrong goes to standard error; with $insecure, certificates do not count
+const fetchLib = `
+umask 022
+h=$(umask 077; mktemp -d "${TMPDIR:-/tmp}/hostler.XXXXXX") || exit 1
+trap 'rm -rf "$h"' EXIT
+trap 'exit 1' HUP INT TERM
+insecure=
+fetch() {
+	case $1 in file:///*) cp "${1#file://}" "$2"; return ;; esac
+	/usr/lib/apt/apt-helper -o APT::Sandbox::User=root -o Acquire::Retries=1 \
+		${insecure:+-o Acquire::https::Verify-Peer=false -o Acquire::https::Verify-Host=false} \
+		download-file "$1" "$2" >"$h/out" 2>"$h/err" </dev/null && return 0
+	grep '^E: ' "$h/err" | grep -v '^E: Download Failed' | head -n 1 | sed 's/^E: //' | grep . >&2 || cat "$h/out" "$h/err" >&2
+	return 1
+}
+`
+
+// openpgpLib are functions about OpenPGP keys, and those of fetchLib. They work in that folder, so that no keyring of a user is looked at
+// or touched, and start no agent.
 //
 //	pgp ARGS…        gpg, in that folder
 //	import NAME FILE takes the keys of a file, armored or not, into a new or known keyring of that folder
 //	keys NAME        tells what a keyring of that folder holds, with colons
 //	listed FILE      the same of any file; one that holds no key gives nothing and status 0
-//	fetch URL FILE   downloads by apt's own helper, which is there wherever apt is; what went wrong goes to standard error
 const openpgpLib = `
 command -v gpg >/dev/null 2>&1 || { echo 'there is no gpg on this host, which tells what key a file holds: install the package gpg (gnupg2)' >&2; exit 1; }
-umask 022
-h=$(umask 077; mktemp -d "${TMPDIR:-/tmp}/hostler.XXXXXX") || exit 1
-trap 'rm -rf "$h"' EXIT
-trap 'exit 1' HUP INT TERM
-insecure= agent=--no-autostart
+` + fetchLib + `
+agent=--no-autostart
 pgp() { gpg --homedir "$h" --batch --no-tty --no-options --lock-never $agent --no-auto-check-trustdb --no-permission-warning -q "$@"; }
 import() { pgp --no-default-keyring --keyring "$h/$1" --import "$2" 2>"$h/err" </dev/null || { grep -v 'no gpg-agent running' "$h/err" >&2; return 1; }; }
 keys() { pgp --no-default-keyring --keyring "$h/$1" --with-colons --with-fingerprint --list-keys 2>"$h/err" || { cat "$h/err" >&2; return 1; }; }
@@ -32,13 +47,6 @@ listed() {
 		cp "$1" "$h/listed" && keys listed 2>/dev/null
 	fi
 	return 0
-}
-fetch() {
-	case $1 in file:///*) cp "${1#file://}" "$2"; return ;; esac
-	/usr/lib/apt/apt-helper -o APT::Sandbox::User=root -o Acquire::Retries=1 ${insecure:+-o Acquire::https::Verify-Peer=false -o Acquire::https::Verify-Host=false} \
-		download-file "$1" "$2" >"$h/out" 2>"$h/err" </dev/null && return 0
-	grep '^E: ' "$h/err" | grep -v '^E: Download Failed' | head -n 1 | sed 's/^E: //' | grep . >&2 || cat "$h/out" "$h/err" >&2
-	return 1
 }
 `
 
