@@ -40,12 +40,17 @@ func (o *output) platform() *Platform {
 
 var i386 = regexp.MustCompile(`^(i[3456]86|i86pc)$`)
 
-// fqdn is what Python's socket.getfqdn gives: the first name with a dot of the address that the host's name has.
+// fqdn is the name that the host's own one leads to.
 func (o *output) fqdn(node string) string {
-	lines := append(slices.Clone(o.files["/etc/hosts"]), o.sections["resolved"]...)
+	return FQDN(node, append(slices.Clone(o.files["/etc/hosts"]), o.sections["resolved"]...))
+}
+
+// FQDN is what Python's socket.getfqdn gives: the first name with a dot of the address that the host's name has in lines as
+// /etc/hosts has them, and the name itself when it has none.
+func FQDN(node string, hosts []string) string {
 	names := map[string][]string{}
 	address := ""
-	for _, line := range lines {
+	for _, line := range hosts {
 		line, _, _ = strings.Cut(line, "#")
 		words := strings.Fields(line)
 		if len(words) < 2 {

@@ -1,6 +1,9 @@
 package modules
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // TextFile is a file of the host that is pulled whole, edited here and put back: what modules have in common that keep a line
 // or an entry of one of the system's files.
@@ -19,7 +22,7 @@ type TextFile struct {
 // that is a mount point of its own, as /etc/hosts is in a container, cannot be replaced and is written in place.
 const textFileScript = `p=$1 mode=$2 backup=$3
 if [ -L "$p" ]; then p=$(readlink -f "$p") || exit 1; fi
-[ -z "$backup" ] || (umask 077; set -C; if [ -e "$p" ]; then cat "$p"; fi >"$backup") || exit 1
+[ -z "$backup" ] || { (umask 077; set -C; : >"$backup") && { [ ! -e "$p" ] || cp -p -- "$p" "$backup"; }; } || exit 1
 t=$(mktemp "$(dirname -- "$p")/.hostler.XXXXXX") || exit 1
 trap 'rm -f -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -31,7 +34,7 @@ else mv -f -- "$t" "$p" || exit 1; fi
 if [ -n "$new" ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then restorecon "$p" || exit 1; fi`
 
 // textFileRemove: file, backup.
-const textFileRemove = `[ -z "$2" ] || (umask 077; set -C; cat "$1" >"$2") || exit 1
+const textFileRemove = `[ -z "$2" ] || { (umask 077; set -C; : >"$2") && cp -p -- "$1" "$2"; } || exit 1
 rm -f -- "$1"`
 
 // Write gives the action that puts the file in its place, all of it or nothing.
@@ -48,4 +51,10 @@ func (r *Report) ReadText(key, path string) (text string, exists bool, err error
 		return "", true, fmt.Errorf("read %s: permission denied, or it is no file", path)
 	}
 	return string(r.Bytes(key)), r.Has(key), nil
+}
+
+// BackupName is the name that Ansible gives to a copy of an old file.
+func BackupName(file string) string {
+	now := time.Now()
+	return fmt.Sprintf("%s.%d.%s~", file, now.UnixNano()%100000, now.Format("2006-01-02@15:04:05"))
 }

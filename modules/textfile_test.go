@@ -67,8 +67,8 @@ func putTextFiles(t *testing.T, sh []string) {
 		got[e.Name()] = info.Mode().String() + " " + string(data)
 	}
 	want := map[string]string{
-		"there": "-rw-r----- new\n", "kept": "-rw------- old\n", "link": "Lrwxrwxrwx new\n", "target": "-rw------- new\n",
-		"fresh": "-rw-r--r-- it's\n", "strict": "-r--r----- x\n", "went": "-rw------- x\n",
+		"there": "-rw-r----- new\n", "kept": "-rw-r----- old\n", "link": "Lrwxrwxrwx new\n", "target": "-rw------- new\n",
+		"fresh": "-rw-r--r-- it's\n", "strict": "-r--r----- x\n", "went": "-rw-r--r-- x\n",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)

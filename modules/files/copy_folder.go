@@ -353,7 +353,7 @@ place "$1" "$t" "$3" "$4"
 func (a CopyArgs) placing(n treeNow, e entry) (target, mode, backup string) {
 	target = below(n.root, e.rel)
 	if now := n.have[e.rel]; a.Backup && now.kind() == typeFile {
-		backup = backupName(target)
+		backup = modules.BackupName(target)
 	}
 	return target, chmodMode(a.modeOf(n, e)), backup
 }

@@ -12,7 +12,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/transport"
@@ -275,12 +274,6 @@ func tempBeside(file string) string {
 	return file[:strings.LastIndexByte(file, '/')+1] + ".hostler." + hex.EncodeToString(raw[:])
 }
 
-// backupName is the name Ansible gives to a copy of the old file.
-func backupName(file string) string {
-	now := time.Now()
-	return fmt.Sprintf("%s.%d.%s~", file, now.UnixNano()%100000, now.Format("2006-01-02@15:04:05"))
-}
-
 // outcome is what became of a deployment.
 type outcome struct {
 	before, after target
@@ -302,7 +295,7 @@ func (d *deployment) run(ctx context.Context, h *modules.Host) (outcome, error) 
 		Probe: deployScript, Args: args, Parse: d.parse,
 		Plan: func(t target) ([]modules.Action, error) {
 			if d.backup && o.backup == "" && t.at.exists && !d.same(t) && !d.kept(t) {
-				o.backup = backupName(t.at.path)
+				o.backup = modules.BackupName(t.at.path)
 			}
 			actions, _, err := d.plan(t, temp, o.backup)
 			return actions, err

@@ -143,7 +143,7 @@ func (e *edit) plan(t target, o *editOutcome) ([]modules.Action, info, error) {
 		return actions, then, nil
 	}
 	if e.backup && o.backup == "" && is.exists {
-		o.backup = backupName(t.at.path)
+		o.backup = modules.BackupName(t.at.path)
 	}
 	var first []modules.Action
 	if e.prepare != nil {

@@ -4,4 +4,6 @@ package system
 import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{GatherFacts, Modprobe, Setup, Sysctl, WaitFor} }
+func All() []*modules.Module {
+	return []*modules.Module{GatherFacts, HostsEntry, Modprobe, PamLimits, Setup, Sysctl, WaitFor}
+}
