@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,9 +78,22 @@ func local(t *testing.T, dir string, argv ...string) string {
 	return string(out)
 }
 
-// aptHost starts a host whose /usr, /var and /etc are this machine's with a layer of their own on top, and whose apt knows the tests'
-// repository alone and nothing that is installed.
+// aptHost starts a host whose apt knows the tests' repository alone and nothing that is installed.
 func aptHost(t *testing.T, repo, setup string) transport.Conn {
+	t.Helper()
+	return layeredHost(t, `
+rm -rf /var/lib/dpkg /var/lib/apt/extended_states
+mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers /var/lib/dpkg/alternatives
+: >/var/lib/dpkg/status
+rm -rf /etc/apt/sources.list.d/* /etc/apt/preferences.d/* /var/lib/apt/lists/* /var/lib/apt/periodic/* /usr/sbin/policy-rc.d
+cp -r `+repo+` /var/repo
+printf 'deb [trusted=yes] file:/var/repo/%s ./\n' stable testing >/etc/apt/sources.list
+printf 'Package: *\nPin: release a=testing\nPin-Priority: 100\n' >/etc/apt/preferences
+`+setup)
+}
+
+// layeredHost starts a host whose /usr, /var and /etc are this machine's with a layer of their own on top.
+func layeredHost(t *testing.T, setup string) transport.Conn {
 	t.Helper()
 	s := transporttest.SSHD(t, transporttest.SSHDOptions{Setup: `
 mkdir $d/layers
@@ -88,13 +102,6 @@ for x in usr var; do
 	mkdir $d/layers/$x $d/layers/$x.work
 	mount -t overlay overlay -o lowerdir=/$x,upperdir=$d/layers/$x,workdir=$d/layers/$x.work /$x
 done
-rm -rf /var/lib/dpkg /var/lib/apt/extended_states
-mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers /var/lib/dpkg/alternatives
-: >/var/lib/dpkg/status
-rm -rf /etc/apt/sources.list.d/* /etc/apt/preferences.d/* /var/lib/apt/lists/* /var/lib/apt/periodic/* /usr/sbin/policy-rc.d
-cp -r ` + repo + ` /var/repo
-printf 'deb [trusted=yes] file:/var/repo/%s ./\n' stable testing >/etc/apt/sources.list
-printf 'Package: *\nPin: release a=testing\nPin-Priority: 100\n' >/etc/apt/preferences
 ` + setup})
 	pool := transport.NewPool(transport.PoolOptions{})
 	t.Cleanup(func() { _ = pool.Close() })
@@ -221,9 +228,9 @@ ls /etc/hp.conf /usr/sbin/policy-rc.d 2>&1
 func TestAptIsAnsibles(t *testing.T) {
 	repo := debRepository(t)
 	theirs, ours := aptHost(t, repo, ""), aptHost(t, repo, "")
-	comparePackages(t, theirs, ours, aptTasks[:1], true)
-	comparePackages(t, theirs, ours, aptTasks, false)
-	comparePackages(t, theirs, ours, aptChecked, true)
+	comparePackages(t, theirs, ours, aptTasks[:1], true, packagesScript)
+	comparePackages(t, theirs, ours, aptTasks, false, packagesScript)
+	comparePackages(t, theirs, ours, aptChecked, true, packagesScript)
 }
 
 // aptChecked are tasks in check mode, after the others.
@@ -238,8 +245,8 @@ var aptChecked = []fileTask{
 	{packages.Apt, a{"autoremove": true}},
 }
 
-// comparePackages runs tasks by Ansible on one host and by us on another: results and packages must be the same.
-func comparePackages(t *testing.T, theirs, ours transport.Conn, list []fileTask, check bool) {
+// comparePackages runs tasks by Ansible on one host and by us on another: results and packages, as a script tells them, must be the same.
+func comparePackages(t *testing.T, theirs, ours transport.Conn, list []fileTask, check bool, script string) {
 	t.Helper()
 	want := ansibleThere(t, theirs, list, check)
 	for i, task := range list {
@@ -252,9 +259,24 @@ func comparePackages(t *testing.T, theirs, ours transport.Conn, list []fileTask,
 		}
 		if want[i]["failed"] == true {
 			t.Logf("%s:\n  %v\n  %v", what, want[i]["msg"], got["msg"])
+		} else if diff := cmp.Diff(sorted(want[i]["results"]), sorted(got["results"])); diff != "" {
+			t.Errorf("%s: results (-Ansible +ours):\n%s", what, diff)
 		}
 	}
-	if diff := cmp.Diff(onHost(t, theirs, packagesScript), onHost(t, ours, packagesScript)); diff != "" {
+	if diff := cmp.Diff(onHost(t, theirs, script), onHost(t, ours, script)); diff != "" {
 		t.Errorf("packages (-Ansible +ours):\n%s", diff)
 	}
+}
+
+// sorted gives a list's items as text, in order, without what Ansible says of files and groups even where it did nothing with them.
+func sorted(list any) []string {
+	items, _ := list.([]any)
+	var texts []string
+	for _, one := range items {
+		if text := fmt.Sprint(one); !strings.HasPrefix(text, "Installed /") && !strings.HasPrefix(text, "Group ") {
+			texts = append(texts, text)
+		}
+	}
+	slices.Sort(texts)
+	return texts
 }

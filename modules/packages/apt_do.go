@@ -12,24 +12,19 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 )
 
-// aptWait runs a program as long as it fails for a lock that somebody else holds, for $timeout seconds: apt-get's own waiting
-// (DPkg::Lock::Timeout, since 2.0) is for dpkg's lock alone. What it printed goes to files, so that what a service started by it
-// prints does not keep us. Before it has the locks it changes nothing.
-const aptWait = `
+// lockWait runs a program as long as it fails for a lock that somebody else holds, which it says by a line with $busy, for $timeout seconds.
+// What it printed goes to files, so that what a service started by it prints does not keep us. Before it has the locks it changes nothing.
+const lockWait = `
 d=$(mktemp -d "${TMPDIR:-/tmp}/hostler.XXXXXX") || exit 1
-policy=/usr/sbin/policy-rc.d status=
-restore() {
-	if [ -z "$status" ]; then :; elif [ -e "$d/policy-rc.d" ]; then cp -pf "$d/policy-rc.d" $policy; else rm -f $policy; fi
-	rm -rf "$d"
-}
+restore() { rm -rf "$d"; }
 trap restore EXIT
 trap 'exit 1' HUP INT TERM
 waited=0
 run() {
 	while :; do
 		"$@" >"$d/out" 2>"$d/err" </dev/null && return 0 || rc=$?
-		grep -q 'Could not get lock' "$d/err" || return "$rc"
-		lock=$(grep 'Could not get lock' "$d/err")
+		grep -q "$busy" "$d/err" || return "$rc"
+		lock=$(grep "$busy" "$d/err")
 		[ "$waited" -lt "$timeout" ] || { say locked "$lock"; return "$rc"; }
 		sleep 1
 		waited=$((waited + 1))
@@ -39,6 +34,18 @@ told() {
 	show out "$d/out"
 	show err "$d/err"
 	[ "$waited" = 0 ] || { say waited "$waited"; say lock "$lock"; }
+}
+`
+
+// aptWait is lockWait for apt-get, whose own waiting (DPkg::Lock::Timeout, since 2.0) is for dpkg's lock alone; what was done to policy-rc.d
+// is undone at the end.
+const aptWait = `
+busy='Could not get lock'
+` + lockWait + `
+policy=/usr/sbin/policy-rc.d status=
+restore() {
+	if [ -z "$status" ]; then :; elif [ -e "$d/policy-rc.d" ]; then cp -pf "$d/policy-rc.d" $policy; else rm -f $policy; fi
+	rm -rf "$d"
 }
 `
 

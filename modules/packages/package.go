@@ -15,9 +15,9 @@ import (
 var packageSource string
 
 // Package is the module of whatever package manager the host has.
-var Package = modules.Define("package", packageSource+aptSource, runPackage, modules.Aliases("ansible.builtin.package", "ansible.legacy.package"))
+var Package = modules.Define("package", packageSource+aptSource+dnfSource, runPackage, modules.Aliases("ansible.builtin.package", "ansible.legacy.package"))
 
-// PackageArgs install and remove packages by the package manager that the host has, as its module does: apt. Further arguments are those of
+// PackageArgs install and remove packages by the package manager that the host has, as its module does: apt or dnf. Further arguments are those of
 // that module; one that it does not know is an error.
 //
 //	# What a disk image and a folder need.
@@ -38,7 +38,7 @@ func managed() []struct {
 	return []struct {
 		module  *modules.Module
 		program string
-	}{{Apt, "apt-get"}}
+	}{{Apt, "apt-get"}, {Dnf, "dnf"}, {Dnf, "dnf5"}, {Dnf, "yum"}}
 }
 
 // Knows gives the names of all arguments that one of the modules has.
@@ -51,7 +51,10 @@ func (PackageArgs) Knows() []string {
 }
 
 // PackageResult is that of the module taken.
-type PackageResult struct{ *AptResult }
+type PackageResult struct {
+	*AptResult
+	*DnfResult
+}
 
 // packageScript tells the first program there is.
 const packageScript = `for p; do if command -v "$p" >/dev/null; then say manager "$p"; exit 0; fi; done`
@@ -63,17 +66,26 @@ func runPackage(ctx context.Context, h *modules.Host, a PackageArgs) (PackageRes
 	}
 	switch name {
 	case Apt.Name:
-		args, warnings, err := modules.Decode[AptArgs](Apt, a.Others)
-		for _, w := range warnings {
-			h.Warn("%s", w)
-		}
-		if err != nil {
-			return PackageResult{}, fmt.Errorf("apt: %w", err)
-		}
-		r, err := runApt(ctx, h, args)
-		return PackageResult{&r}, err
+		r, err := handOn(ctx, h, Apt, a.Others, runApt)
+		return PackageResult{AptResult: r}, err
+	case "dnf", "dnf5", "yum":
+		r, err := handOn(ctx, h, Dnf, a.Others, runDnf)
+		return PackageResult{DnfResult: r}, err
 	}
 	return PackageResult{}, fmt.Errorf("Could not find a module for %s.", name)
+}
+
+// handOn runs a manager's module with the arguments that are its own.
+func handOn[A, R any](ctx context.Context, h *modules.Host, m *modules.Module, others *value.Dict, run func(context.Context, *modules.Host, A) (R, error)) (*R, error) {
+	args, warnings, err := modules.Decode[A](m, others)
+	for _, w := range warnings {
+		h.Warn("%s", w)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	r, err := run(ctx, h, args)
+	return &r, err
 }
 
 // manager gives the name of the module to take.

@@ -235,8 +235,8 @@ func apkFacts(d *value.Dict, lines []string) {
 		if strings.HasPrefix(line, "WARNING") {
 			continue
 		}
-		rest, release, ok := cutLast(line, '-')
-		name, version, ok2 := cutLast(rest, '-')
+		rest, release, ok := cutDash(line)
+		name, version, ok2 := cutDash(rest)
 		if !ok || !ok2 {
 			name, version, release = line, "", ""
 		}
@@ -244,8 +244,9 @@ func apkFacts(d *value.Dict, lines []string) {
 	}
 }
 
-func cutLast(s string, c byte) (before, after string, ok bool) {
-	at := strings.LastIndexByte(s, c)
+// cutDash cuts at the last dash.
+func cutDash(s string) (before, after string, ok bool) {
+	at := strings.LastIndexByte(s, '-')
 	if at < 0 {
 		return s, "", false
 	}

@@ -6,5 +6,8 @@ import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
 func All() []*modules.Module {
-	return []*modules.Module{Apt, AptKey, AptRepository, Deb822Repository, Package, PackageFacts}
+	return []*modules.Module{
+		Apt, AptKey, AptRepository, Deb822Repository, Package, PackageFacts,
+		Dnf,
+	}
 }
