@@ -4,4 +4,4 @@ package security
 import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{IPTables} }
+func All() []*modules.Module { return []*modules.Module{IPTables, UFW} }
