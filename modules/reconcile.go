@@ -32,6 +32,8 @@ type Reconciler[S any] struct {
 	// Lock, when set, names a lock on the host ("libvirt", "fstab") that is held while it changes. Under it the probe runs
 	// once more, and when it tells something else than before, the plan is made anew.
 	Lock string
+	// LockFor, when set, gives the lock by what was found, so that those who work on different things do not wait for each other.
+	LockFor func(S) string
 }
 
 // maxReplans is how often a plan is made anew because somebody else changed the host meanwhile. Of several that change the same
@@ -88,7 +90,11 @@ func reconcileOnce[S any](ctx context.Context, h *Host, r Reconciler[S]) (before
 		r.diff(h, before, after)
 		return before, after, ErrPlanned
 	}
-	told, err := h.changeAndProbe(ctx, actions, request{lock: r.Lock, probe: r.Probe, args: r.Args}, seen)
+	lock := r.Lock
+	if r.LockFor != nil {
+		lock = r.LockFor(before)
+	}
+	told, err := h.changeAndProbe(ctx, actions, request{lock: lock, probe: r.Probe, args: r.Args}, seen)
 	if err != nil {
 		return before, before, err
 	}

@@ -192,7 +192,8 @@ func (e *edit) run(ctx context.Context, h *modules.Host) (editOutcome, error) {
 		Args: slices.Concat([]string{e.dest, "", given(e.follow, "1")}, e.attributes.lookArgs(), []string{"0", fmt.Sprint(maxEdit)},
 			e.lookMore),
 		Parse: e.parse,
-		Lock:  "files",
+		// The first digits bound how many locks there are.
+		LockFor: func(t target) string { return "files-" + sumOf([]byte(t.at.path))[:2] },
 		Plan: func(t target) ([]modules.Action, error) {
 			actions, _, err := e.plan(t, &o)
 			return actions, err
