@@ -70,6 +70,8 @@ func toValue(v reflect.Value) any {
 		return x.Text
 	case secret.Text:
 		return x.String()
+	case Address:
+		return x.hidden()
 	case FileMode:
 		if x.IsZero() {
 			return nil

@@ -22,12 +22,44 @@ func (s *schema) secrets(args reflect.Value) []string {
 		switch {
 		case f.secret:
 			found = appendSecrets(found, v)
+		case v.Type() == addressType:
+			if password := Address(v.String()).password(); password != "" {
+				found = append(found, password)
+			}
 		case f.sub != nil:
 			found = append(found, f.sub.secretsIn(v)...)
 		}
 	}
 	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
 	return found
+}
+
+// Address is an argument that may be a URL with a password in it, which results hide.
+type Address string
+
+var addressType = reflect.TypeFor[Address]()
+
+// password is the one in a URL as it is written there, "" when there is none.
+func (a Address) password() string {
+	scheme, rest, ok := strings.Cut(string(a), "://")
+	if !ok || scheme == "" {
+		return ""
+	}
+	rest, _, _ = strings.Cut(rest, "/")
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 {
+		return ""
+	}
+	_, password, _ := strings.Cut(rest[:at], ":")
+	return password
+}
+
+// hidden gives the URL without its password.
+func (a Address) hidden() string {
+	if password := a.password(); password != "" {
+		return strings.Replace(string(a), ":"+password+"@", ":"+hidden+"@", 1)
+	}
+	return string(a)
 }
 
 // secretsIn is secrets for a struct, a pointer to one or a list of them.

@@ -12,6 +12,7 @@ import (
 	"github.com/hostlerhq/hostler/modules/security"
 	"github.com/hostlerhq/hostler/modules/services"
 	"github.com/hostlerhq/hostler/modules/system"
+	"github.com/hostlerhq/hostler/modules/trees"
 )
 
 // All gives every module, family by family.
@@ -24,6 +25,7 @@ func All() []*modules.Module {
 		security.All(),
 		services.All(),
 		system.All(),
+		trees.All(),
 	)
 }
 
