@@ -34,7 +34,7 @@ echo STATE
 for f in passwd group gshadow subuid subgid; do echo "== $f"; cat /etc/$f; done
 echo == shadow; cut -d: -f1,2,4- /etc/shadow
 echo == cron; (cd /etc && grep -r . crontab cron.d sudoers.d; cd /var/spool/cron/crontabs && grep -r . . | grep -v '^[^:]*:# ') 2>/dev/null | sort || :
-echo == system; (cd /etc && grep -r . modules-load.d modprobe.d hostname conf.d sysconfig timezone adjtime default/rcS security/limits.conf security/limits.d) 2>/dev/null | sort || :
+echo == system; (cd /etc && grep -r . modules-load.d modprobe.d hostname HOSTNAME conf.d sysconfig timezone adjtime default/rcS security/limits.conf security/limits.d) 2>/dev/null | sort || :
 readlink /etc/localtime || :
 echo == told; cat /home/told 2>/dev/null || :
 echo == links; (cd /root && find .config -type l 2>/dev/null | sort) || :
@@ -78,7 +78,7 @@ func onOwnMachine(t *testing.T, file string, program ...string) (outcome, state 
 		t.Fatal(err)
 	}
 	argv := []string{
-		"unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ownMachine, "sh",
+		"unshare", "--net", "--uts", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ownMachine, "sh",
 		dir, strings.TrimSuffix(file, ".yml") + ".sh",
 	}
 	argv = append(argv, program...)
