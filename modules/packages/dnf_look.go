@@ -28,6 +28,20 @@ say tool "$tool"
 say kind "$kind"
 `
 
+// curlFetch downloads on hosts with dnf or zypper, of which all have curl: fetch URL FILE. With $insecure certificates do not count.
+const curlFetch = `insecure=
+fetch() {
+	if command -v curl >/dev/null; then
+		curl -sSfL --retry 2 ${insecure:+--insecure} -o "$2" "$1"
+	elif command -v wget >/dev/null; then
+		wget -q ${insecure:+--no-check-certificate} -O "$2" "$1"
+	else
+		echo 'there is neither curl nor wget on this host' >&2
+		return 1
+	fi
+}
+`
+
 // dnfLook tells what of the packages that are asked for is installed. Its arguments: use_backend, the folder of another system, the
 // configuration, whether certificates count, the number of dnf's options, these, and what to look for: name:NAME, try:NAME (what may
 // be the name in a NAME-VERSION), file:FILE or URL, glob:PATTERN, which is held against the repositories as well, gone:PATTERN, which is not.
@@ -41,20 +55,10 @@ trap 'rm -rf "$d"' EXIT
 trap 'exit 1' HUP INT TERM
 : >"$d/options"
 while [ "$n" -gt 0 ]; do printf '%s\n' "$1" >>"$d/options"; n=$((n - 1)); shift; done
+` + curlFetch + `
+[ -n "$verify" ] || insecure=1
 format='` + rpmFormat + `'
 ask() { rpm ${root:+"--root=$root"} -q --qf "$format" "$@" 2>/dev/null; }
-fetch() {
-	if command -v curl >/dev/null; then
-		if [ -n "$verify" ]; then set -- --location "$@"; else set -- --insecure --location "$@"; fi
-		curl -sSf --retry 2 "$@"
-	elif command -v wget >/dev/null; then
-		if [ -n "$verify" ]; then set -- -q "$3" -O "$2"; else set -- -q --no-check-certificate "$3" -O "$2"; fi
-		wget "$@"
-	else
-		echo 'there is neither curl nor wget on this host' >&2
-		return 1
-	fi
-}
 repoquery() {
 	set -- --available --queryformat '%{name} %{epoch} %{version} %{release} %{arch}\n' "$1"
 	while read -r option; do set -- "$@" "$option"; done <"$d/options"
@@ -77,7 +81,7 @@ for one; do
 		;;
 	file:*)
 		case $text in *://*)
-			fetch -o "$d/file" "$text" 2>"$d/err" || { say fetch "$text: $(cat "$d/err")"; exit 1; }
+			fetch "$text" "$d/file" 2>"$d/err" || { say fetch "$text: $(cat "$d/err")"; exit 1; }
 			text=$d/file ;;
 		esac
 		[ -e "$text" ] || { say missing "$text"; exit 1; }
