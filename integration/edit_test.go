@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hostlerhq/hostler/modules/moduletest"
 )
 
 // outcomes are the lines of a run's output that tell what tasks came to, without what follows the host's name, and the recap.
@@ -42,7 +44,7 @@ func byBoth(t *testing.T, pattern string, played func(t *testing.T, file string,
 	}
 }
 
-// editedBy runs a playbook twice on a new tree and gives what the first run came to, and the tree.
+// editedBy runs a playbook twice on a new tree, beside web servers of its own (web and, over TLS, safe), and gives what the first run came to, and the tree.
 func editedBy(t *testing.T, file string, program ...string) (outcome, tree string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,7 +55,8 @@ func editedBy(t *testing.T, file string, program ...string) (outcome, tree strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append(program, "-i", "localhost,", "-c", "local", "-e", "d="+dir, "-e", "ansible_python_interpreter=/usr/bin/python3", file)
+	web, safe := moduletest.NewSite(t, false), moduletest.NewSite(t, true)
+	args := append(program, "-i", "localhost,", "-c", "local", "-e", "d="+dir, "-e", "web="+web.URL, "-e", "safe="+safe.URL, "-e", "ca="+safe.CA, "-e", "ansible_python_interpreter=/usr/bin/python3", file)
 	first, code := playedBy(t, dir, args)
 	if code != 0 {
 		t.Errorf("%v ended with %d:\n%s", program, code, first)

@@ -75,6 +75,15 @@ func (h *Host) Change(ctx context.Context, actions ...Action) ([]Done, error) {
 	return all, nil
 }
 
+// ChangeAndProbe is Change and, in the same round trip, a look at the host afterwards.
+func (h *Host) ChangeAndProbe(ctx context.Context, actions []Action, script string, args ...string) (*Report, error) {
+	if h.opts.Check {
+		h.plan(actions)
+		return nil, ErrPlanned
+	}
+	return h.changeAndProbe(ctx, actions, request{probe: script, args: args}, nil)
+}
+
 // plan notes actions that are not to run.
 func (h *Host) plan(actions []Action) []Done {
 	var done []Done
