@@ -250,7 +250,7 @@ func (a GetURLArgs) sums(ctx context.Context, h *modules.Host, f *fetched) (stri
 	if name == "" {
 		name = "index.html"
 	}
-	found := sumOf(string(resp.Body), name)
+	found := listedSum(string(resp.Body), name)
 	if found == "" {
 		return "", fmt.Errorf("Unable to find a checksum for file '%s' in '%s'", name, redacted(digest))
 	}
@@ -260,8 +260,8 @@ func (a GetURLArgs) sums(ctx context.Context, h *modules.Host, f *fetched) (stri
 	return algorithm, nil
 }
 
-// sumOf finds a file's digest in a list as sha256sum prints it, or in a file that holds nothing but a digest.
-func sumOf(list, name string) string {
+// listedSum finds a file's digest in a list as sha256sum prints it, or in a file that holds nothing but a digest.
+func listedSum(list, name string) string {
 	lines := strings.Split(strings.TrimSuffix(list, "\n"), "\n")
 	if words := strings.Fields(lines[0]); len(lines) == 1 && len(words) == 1 {
 		return words[0]
@@ -402,7 +402,7 @@ func (a GetURLArgs) publish(ctx context.Context, h *modules.Host, f fetched, res
 // place are the actions that bring the temporary file to its place.
 func (a GetURLArgs) place(f fetched, temp string, result *GetURLResult) ([]modules.Action, error) {
 	if a.Backup && f.at.at.exists && f.at.at.kind() == typeFile {
-		result.BackupFile = backupName(f.at.at.path)
+		result.BackupFile = modules.BackupName(f.at.at.path)
 	}
 	if a.TmpDest != "" { // it may be another file system, from which no rename is atomic
 		f.d.remote = temp
