@@ -115,9 +115,9 @@ type GetURLResult struct {
 	PathInfo
 }
 
-// getLook: as deployScript; folder to download to, force, algorithm and digest, end of the temporary file's name, 1 to write nothing.
+// getLook: as deployScript; then folder to download to, force, algorithm and digest, end of the temporary file's name, 1 to write nothing.
 const getLook = deployScript + `
-alg=${11} want=${12}
+alg=${12} want=${13}
 if [ -d "$p" ]; then dir=$p
 else
 	[ -z "$missing$slash" ] && [ -d "$up" ] || exit 0
@@ -125,26 +125,26 @@ else
 	if [ -e "$p" ]; then
 		if [ ! -r "$p" ]; then say unreadable "$p"; exit 0; fi
 		have=
-		if [ -z "${10}" ] && [ -n "$want" ]; then
+		if [ -z "${11}" ] && [ -n "$want" ]; then
 			have=$(sum "$alg" "$p")
 			if [ "${have%% *}" = "$want" ]; then say kept 1; exit 0; fi
 			have=other
 		fi
-		if [ -z "${10}$have" ]; then
+		if [ -z "${11}$have" ]; then
 			more="If-Modified-Since: $(date -u -d "@$(stat -L -c %Y -- "$p")" '+%a, %d %b %Y %H:%M:%S GMT')"
 		else more='cache-control: no-cache'; fi
 	fi
 fi
-[ -z "${10}" ] || more='cache-control: no-cache'
-if [ -n "$9" ]; then
-	expand "$9"; dir=$expanded
+[ -z "${11}" ] || more='cache-control: no-cache'
+if [ -n "${10}" ]; then
+	expand "${10}"; dir=$expanded
 	if [ ! -d "$dir" ]; then
 		if [ -e "$dir" ]; then say tmp "$dir is a file but should be a directory."; else say tmp "$dir directory does not exist."; fi
 		exit 0
 	fi
 fi
-if [ -z "${14}" ]; then
-	out=${dir%/}/.hostler.${13}
+if [ -z "${15}" ]; then
+	out=${dir%/}/.hostler.${14}
 	if ! err=$( (umask 077; set -C; : >"$out") 2>&1); then say unwritable "${err##*: }"; exit 0; fi
 	say out "$out"
 fi
@@ -187,7 +187,7 @@ func runGetURL(ctx context.Context, h *modules.Host, a GetURLArgs) (GetURLResult
 	}
 	req.Timeout, req.Resume, req.Why = a.Timeout, true, "download "+redacted(a.URL)
 	req.Look, req.Then = getLook, getThen
-	req.LookArgs = append(f.d.lookAt(), string(a.TmpDest), given(a.Force, "1"), algorithm, f.digest, path.Base(tempBeside("/x"))[9:], given(h.Planning(), "1"))
+	req.LookArgs = append(f.d.lookAt(), "", string(a.TmpDest), given(a.Force, "1"), algorithm, f.digest, path.Base(tempBeside("/x"))[9:], given(h.Planning(), "1"))
 	if h.Planning() {
 		req.Method, req.ReadOnly, req.Then, req.Resume = "HEAD", true, "\n", false
 	}
