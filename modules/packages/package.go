@@ -15,9 +15,9 @@ import (
 var packageSource string
 
 // Package is the module of whatever package manager the host has.
-var Package = modules.Define("package", packageSource+aptSource+dnfSource, runPackage, modules.Aliases("ansible.builtin.package", "ansible.legacy.package"))
+var Package = modules.Define("package", packageSource+aptSource+dnfSource+apkSource, runPackage, modules.Aliases("ansible.builtin.package", "ansible.legacy.package"))
 
-// PackageArgs install and remove packages by the package manager that the host has, as its module does: apt or dnf. Further arguments are those of
+// PackageArgs install and remove packages by the package manager that the host has, as its module does: apt, dnf or apk. Further arguments are those of
 // that module; one that it does not know is an error.
 //
 //	# What a disk image and a folder need.
@@ -38,7 +38,7 @@ func managed() []struct {
 	return []struct {
 		module  *modules.Module
 		program string
-	}{{Apt, "apt-get"}, {Dnf, "dnf"}, {Dnf, "dnf5"}, {Dnf, "yum"}}
+	}{{Apt, "apt-get"}, {Dnf, "dnf"}, {Dnf, "dnf5"}, {Dnf, "yum"}, {Apk, "apk"}}
 }
 
 // Knows gives the names of all arguments that one of the modules has.
@@ -54,6 +54,7 @@ func (PackageArgs) Knows() []string {
 type PackageResult struct {
 	*AptResult
 	*DnfResult
+	*ApkResult
 }
 
 // packageScript tells the first program there is.
@@ -71,6 +72,9 @@ func runPackage(ctx context.Context, h *modules.Host, a PackageArgs) (PackageRes
 	case "dnf", "dnf5", "yum":
 		r, err := handOn(ctx, h, Dnf, a.Others, runDnf)
 		return PackageResult{DnfResult: r}, err
+	case Apk.Name:
+		r, err := handOn(ctx, h, Apk, a.Others, runApk)
+		return PackageResult{ApkResult: r}, err
 	}
 	return PackageResult{}, fmt.Errorf("Could not find a module for %s.", name)
 }
