@@ -5,5 +5,17 @@ import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
 func All() []*modules.Module {
-	return []*modules.Module{Alternatives, GatherFacts, Hostname, HostsEntry, LocaleGen, Modprobe, PamLimits, Setup, Sysctl, WaitFor}
+	return []*modules.Module{
+		Alternatives,
+		GatherFacts,
+		Hostname,
+		HostsEntry,
+		LocaleGen,
+		Modprobe,
+		PamLimits,
+		Setup,
+		Sysctl,
+		Timezone,
+		WaitFor,
+	}
 }
