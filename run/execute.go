@@ -328,6 +328,21 @@ func (a *actionRun) Prompt(ctx context.Context, question string, echo bool) (str
 	return t.Reveal(), err
 }
 
+// Conn lends the connection.
+func (a *actionRun) Conn(ctx context.Context) (transport.Conn, bool, error) {
+	h, scope := a.j.h.hostVars, a.s
+	if a.k.delegate != nil && a.k.delegate.name != h.name {
+		h = a.k.delegate
+		scope = a.j.b.scope(ctx, a.j.w, h)
+	}
+	kind, err := (&connector{j: a.j, h: h, s: scope, keys: a.s}).kind(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	conn, _, err := a.j.connect(ctx, a.s, a.k)
+	return conn, kind == "local", err
+}
+
 // Reconnect proves that the host can be reached anew.
 func (a *actionRun) Reconnect(ctx context.Context) error {
 	conn, _, err := a.j.connect(ctx, a.s, a.k)

@@ -9,6 +9,7 @@ import (
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/transport"
 	"github.com/hostlerhq/hostler/vars"
 )
 
@@ -70,6 +71,8 @@ type Run interface {
 	Find(kind, name string) (path string, err error)
 	// Prompt asks the user and gives what was typed; ErrNobody when there is nobody.
 	Prompt(ctx context.Context, question string, echo bool) (string, error)
+	// Conn lends the connection that the task works over; local says that it leads nowhere but to this machine.
+	Conn(ctx context.Context) (conn transport.Conn, local bool, err error)
 	// Reconnect proves over a new connection that the host answers.
 	Reconnect(ctx context.Context) error
 	// Job asks how a job of the host is doing: nil when there is none, no Data while it runs. EraseJob removes its file and tells
@@ -120,7 +123,7 @@ type Stats struct {
 // List gives the actions in the order of their names.
 func List() []*Action {
 	return []*Action{
-		&addHost, &assert, &asyncStatus, &debug, &fail, &groupBy, &includeRole, &includeVars, &pause, &setFact, &setStats, &validateArgumentSpec, &waitForConnection,
+		&addHost, &assert, &asyncStatus, &debug, &fail, &groupBy, &includeRole, &includeVars, &pause, &reboot, &setFact, &setStats, &validateArgumentSpec, &waitForConnection,
 	}
 }
 
