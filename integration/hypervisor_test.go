@@ -177,16 +177,39 @@ func (v *hypervisor) play(file string, program ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
+// buttonGuest makes the disk of a guest that obeys the power button, and gives the file with its definition.
+func (v *hypervisor) buttonGuest(name string) string {
+	v.t.Helper()
+	if err := os.WriteFile(filepath.Join(v.dir, "srv", name+".img"), guestImage(), 0o644); err != nil {
+		v.t.Fatal(err)
+	}
+	return v.write(name+".xml", strings.ReplaceAll(`<domain type='qemu'><name>NAME</name><memory unit='MiB'>16</memory><os><type machine='pc'>hvm</type></os>
+<features><acpi/></features><devices><disk type='file'><driver name='qemu' type='raw'/><source file='/srv/NAME.img'/><target dev='hda' bus='ide'/></disk>
+<serial type='file'><source path='/run/NAME.said'/></serial></devices></domain>
+`, "NAME", name))
+}
+
+// listens waits until a buttonGuest that was started listens to the button.
+func (v *hypervisor) listens(name string) {
+	v.t.Helper()
+	if out, code := v.run("sh", "-c", `n=0; until [ -s "/run/$1.said" ]; do n=$((n+1)); [ $n -lt 600 ] || exit 1; sleep 0.1; done`, "sh", name); code != 0 {
+		v.t.Fatalf("guest %s does not come up: %s", name, out)
+	}
+}
+
 // guestImage is a disk of one sector whose program waits for the power button and then turns the machine (type pc) off: QEMU's PIIX4 has
-// its power management at port 0x600, where the BIOS puts it. Everything else it ignores. Any other guest that has no system on its disk
-// ignores the button too.
+// its power management at port 0x600, where the BIOS puts it. When it listens it says R on its first serial port. Any guest without a
+// system on its disk ignores the button.
 func guestImage() []byte {
 	code := []byte{
 		0xfa,             // cli
 		0xba, 0x02, 0x06, // mov dx, 0x602: PM1_EN
 		0xb8, 0x00, 0x01, // mov ax, 0x100: the power button
 		0xef,             // out dx, ax
-		0xfb,             // sti
+		0xba, 0xf8, 0x03, // mov dx, 0x3f8: the first serial port
+		0xb0, 0x52, // mov al, 'R'
+		0xee, // out dx, al
+		0xfb, // sti
 		0xf4,             // wait: hlt, until the timer's next tick
 		0xba, 0x00, 0x06, // mov dx, 0x600: PM1_STS
 		0xed,             // in ax, dx

@@ -1,9 +1,11 @@
 package libvirt
 
 import (
+	"encoding/binary"
 	"math"
 	"math/big"
-	"net"
+	"math/bits"
+	"net/netip"
 	"path"
 	"regexp"
 	"strconv"
@@ -148,12 +150,14 @@ func expandList(text string) string {
 
 // prefixOf gives the prefix length that an IPv4 netmask stands for, "" when it is none.
 func prefixOf(netmask string) string {
-	ip := net.IP(nil)
-	if ip = net.ParseIP(netmask); ip == nil || ip.To4() == nil {
+	ip, err := netip.ParseAddr(netmask)
+	if err != nil || !ip.Is4() {
 		return ""
 	}
-	ones, bits := net.IPMask(ip.To4()).Size()
-	if bits == 0 {
+	octets := ip.As4()
+	mask := binary.BigEndian.Uint32(octets[:])
+	ones := bits.OnesCount32(mask)
+	if bits.LeadingZeros32(^mask) != ones {
 		return ""
 	}
 	return strconv.Itoa(ones)

@@ -119,7 +119,7 @@ func TestExplain(t *testing.T) {
 		{"error: Failed to update network lab\nerror: Requested operation is not valid: there is an existing dhcp host entry in network 'lab' that matches", Exists, "meanwhile"},
 		{"error: Failed to create vol from vol.xml\nerror: storage volume 'a.qcow2' exists already", Exists, ""},
 		{"error: Requested operation is not valid: storage pool 'iso' is still active", WrongState, "virt_pool: {name: iso, state: inactive}"},
-		{"error: failed to connect to the hypervisor\nerror: Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory", DaemonDown, "is libvirt running?"},
+		{"error: failed to connect to the hypervisor\nerror: Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory", DaemonDown, "is libvirtd running?"},
 		{"error: Failed to connect socket to '/run/libvirt/virtlogd-sock': Connection refused", DaemonDown, "systemctl start virtlogd.socket"},
 		{"error: failed to connect to the hypervisor\nerror: internal error: unexpected qemu URI path '/nope', try qemu:///system", DaemonDown, "URI"},
 		{"error: Cannot access storage file '/x/a.img' (as uid:64055, gid:108): Permission denied", Permission, "every folder above /x/a.img"},

@@ -13,6 +13,7 @@ import (
 	"github.com/hostlerhq/hostler/modules/services"
 	"github.com/hostlerhq/hostler/modules/system"
 	"github.com/hostlerhq/hostler/modules/trees"
+	"github.com/hostlerhq/hostler/modules/virt"
 )
 
 // All gives every module, family by family.
@@ -26,6 +27,7 @@ func All() []*modules.Module {
 		services.All(),
 		system.All(),
 		trees.All(),
+		virt.All(),
 	)
 }
 

@@ -1,0 +1,8 @@
+// Package virt holds the modules about libvirt: domains, networks, pools, volumes, secrets. What they share is in virsh.go: how virsh is
+// called and how its errors are told. What libvirt's XML means is in internal/libvirt.
+package virt
+
+import "github.com/hostlerhq/hostler/modules"
+
+// All are the family's modules.
+func All() []*modules.Module { return []*modules.Module{Virt} }

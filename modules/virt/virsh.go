@@ -1,0 +1,197 @@
+package virt
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	_ "embed"
+
+	"github.com/hostlerhq/hostler/internal/libvirt"
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+)
+
+// virshSource documents what is embedded in the arguments of all modules of the family; add it to a module's own source.
+//
+//go:embed virsh.go
+var virshSource string
+
+// The rules by which the family calls virsh:
+//
+//   - Always as a program with its own arguments (virsh -q -c URI dumpxml NAME), in a probe by v, in a change by virsh or withFile. A single
+//     argument would be taken apart by virsh's own command language, where ; begins a second command.
+//   - Never several commands in one call: its status would be that of the last.
+//   - One probe script a module, that starts with virshLib and tells the XML and "key: value" lines, never tables. Whether an object exists
+//     is decided by the list of names (has), not by an error's text.
+//   - What a probe tells does not change by itself (CPU time, memory used), for Reconcile compares it under its lock.
+//   - XML and secrets go by standard input into a file that only the user can read (withFile), never in argv.
+//   - Names were checked by libvirt.CheckName before; none begins with -.
+//   - A changed definition is defined with --validate, and libvirt.Unknown finds what an older virsh would drop (checkXML).
+
+// Place is where libvirt is: every module of the family embeds it.
+type Place struct {
+	// URI of libvirt as the host sees it: qemu:///system, qemu:///session, lxc:///, xen:///system.
+	URI URI `arg:"uri" default:"qemu:///system"`
+}
+
+// URI is where virsh connects to.
+type URI string
+
+var uriPattern = regexp.MustCompile(`^[a-z][a-z0-9+.-]*:[^\s\x00-\x1f]*$`)
+
+// DecodeArg implements the reading of an argument.
+func (u *URI) DecodeArg(v any) error {
+	s, ok := v.(string)
+	if s = strings.TrimSpace(s); !ok || !uriPattern.MatchString(s) {
+		return fmt.Errorf("must be a URI of libvirt such as qemu:///system, not %q", fmt.Sprint(v))
+	}
+	*u = URI(s)
+	return nil
+}
+
+// virshLib begins every probe script; $1 is the URI and is shifted away.
+//
+//	v ARGS…        virsh
+//	names ARGS…    sets $names to what virsh lists, or tells of the failure and ends the probe
+//	has LIST NAME  whether a list has the name as a line
+const virshLib = `command -v virsh >/dev/null 2>&1 || { say fail "the host has no program virsh; it comes with the package libvirt-clients (Debian, Ubuntu) or libvirt-client"; exit 0; }
+__uri=$1; shift
+v() { virsh -q -c "$__uri" "$@"; }
+names() { names=$(v "$@" 2>/dev/null) || { say fail "$(v "$@" 2>&1 >/dev/null)"; exit 0; }; }
+has() { case "
+$1
+" in *"
+$2
+"*) return 0 ;; esac; return 1; }
+`
+
+// reached gives the error for a host without virsh, or for a libvirt that does not answer.
+func reached(r *modules.Report) error {
+	if !r.Has("fail") {
+		return nil
+	}
+	return libvirt.Explain(r.Text("fail"))
+}
+
+// virsh is a change by one call of virsh.
+func virsh(p Place, why string, args ...string) modules.Action {
+	return modules.Action{Why: why, Argv: append([]string{"virsh", "-q", "-c", string(p.URI)}, args...)}
+}
+
+// withFileScript: the URI, the option that takes the file, the other arguments. The content comes by standard input.
+const withFileScript = `umask 077
+if [ -w /run ]; then base=/run; else base=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}; fi
+t=$(mktemp -d "$base/hostler.XXXXXX") || exit 1
+trap 'rm -rf -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+cat >"$t/f" || exit 1
+uri=$1 option=$2; shift 2
+virsh -q -c "$uri" "$@" "$option" "$t/f"`
+
+// withFile is virsh with a file of the content given as an option (--file, --xml).
+func withFile(p Place, why, content, option string, args ...string) modules.Action {
+	return modules.Action{
+		Why: why, Script: withFileScript, Args: append([]string{string(p.URI), option}, args...), Stdin: []byte(content),
+	}
+}
+
+// Failure is a change that virsh refused, with libvirt's class of error and advice.
+type Failure struct {
+	Why    string
+	Reason *libvirt.Error
+	action *modules.ActionError
+}
+
+func (f *Failure) Error() string { return f.Why + ": " + f.Reason.Error() }
+
+// Unwrap gives both: the class, and the command that failed.
+func (f *Failure) Unwrap() []error { return []error{f.Reason, f.action} }
+
+// explain gives a failed change of virsh its class and advice; other errors pass.
+func explain(err error) error {
+	a, ok := errors.AsType[*modules.ActionError](err)
+	if !ok {
+		return err
+	}
+	reason := libvirt.Explain(string(a.Stderr))
+	if reason.Text == "" {
+		return err
+	}
+	return &Failure{a.Why, reason, a}
+}
+
+// lockName is the lock of one object of a class ("domain"), so that a change of one that takes its time keeps nobody from the others.
+func lockName(class, name string) string {
+	return "libvirt-" + class + "-" + hex.EncodeToString([]byte(name))
+}
+
+// checkName is libvirt.CheckName as an error of an argument.
+func checkName(arg, name string, odd bool) error {
+	if err := libvirt.CheckName(name, odd); err != nil {
+		return &modules.ArgError{Path: []any{arg}, Msg: err.Error()}
+	}
+	return nil
+}
+
+// parseXML reads the argument xml.
+func parseXML(text, root string) (*libvirt.Node, error) {
+	n, err := libvirt.ParseRoot(text, root)
+	if err != nil {
+		return nil, &modules.ArgError{Path: []any{"xml"}, Msg: "xml: " + err.Error()}
+	}
+	return n, nil
+}
+
+// checkXML refuses what this libvirt would drop from the user's XML without a word. Where libvirt is newer than what we know, define
+// --validate decides, and check mode, which cannot ask it, warns.
+func checkXML(h *modules.Host, doc *libvirt.Node, v libvirt.Version) error {
+	problems, certain := libvirt.Unknown(doc, v)
+	if len(problems) == 0 {
+		return nil
+	}
+	text := "xml: " + strings.Join(problems, "; ")
+	if certain {
+		return errors.New(text)
+	}
+	if h.Planning() {
+		h.Warn("%s (seen by the schema of libvirt 9.0; this host's is %s)", text, v)
+	}
+	return nil
+}
+
+// differences gives what a definition is to become as one diff, a field a line.
+func differences(header string, diffs []libvirt.Difference) []modules.Diff {
+	var before, after strings.Builder
+	for _, d := range diffs {
+		if d.Before != "" {
+			fmt.Fprintf(&before, "%s: %s\n", d.Path, d.Before)
+		}
+		if d.After != "" {
+			fmt.Fprintf(&after, "%s: %s\n", d.Path, d.After)
+		}
+	}
+	return []modules.Diff{{Before: before.String(), After: after.String(), BeforeHeader: header, AfterHeader: header}}
+}
+
+// fields reads "Key:   value" lines.
+func fields(text string) map[string]string {
+	m := map[string]string{}
+	for line := range strings.Lines(text) {
+		if key, val, ok := strings.Cut(line, ":"); ok {
+			m[strings.TrimSpace(key)] = strings.TrimSpace(val)
+		}
+	}
+	return m
+}
+
+// textList makes a list of texts.
+func textList(items []string) *value.List {
+	l := value.NewList()
+	for _, s := range items {
+		l.Append(s)
+	}
+	return l
+}
