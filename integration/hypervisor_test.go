@@ -208,8 +208,8 @@ func guestImage() []byte {
 		0xef,             // out dx, ax
 		0xba, 0xf8, 0x03, // mov dx, 0x3f8: the first serial port
 		0xb0, 0x52, // mov al, 'R'
-		0xee, // out dx, al
-		0xfb, // sti
+		0xee,             // out dx, al
+		0xfb,             // sti
 		0xf4,             // wait: hlt, until the timer's next tick
 		0xba, 0x00, 0x06, // mov dx, 0x600: PM1_STS
 		0xed,             // in ax, dx

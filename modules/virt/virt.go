@@ -36,7 +36,8 @@ type Args struct {
 	Name string `arg:"name,alias=guest"`
 	// State the domain shall be in. With list_vms: the state of the domains to list. absent turns it off and undefines it; its disks stay.
 	State State `arg:"state"`
-	// Command to run in place of state; see the guide.
+	// Command to run in place of state. define takes xml; create is start, stop is shutdown; status, get_xml, get_interfaces and uuid tell of a domain,
+	// list_vms and info of all, freemem, nodeinfo and virttype of the host.
 	Command Command `arg:"command"`
 	// XML of the definition.
 	XML string `arg:"xml"`
