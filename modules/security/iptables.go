@@ -103,17 +103,17 @@ func (a IPTablesArgs) Check() error {
 	logs := a.LogPrefix != nil || a.LogLevel != nil
 	switch {
 	case !a.Flush && a.Chain == "":
-		return errors.New("Either chain or flush parameter must be specified.")
+		return missing("Either chain or flush parameter must be specified.")
 	case strings.HasPrefix(a.Chain, "-") || strings.ContainsAny(a.Chain, " \t\n\x00"):
 		return &modules.ArgError{Path: []any{"chain"}, Msg: "chain cannot be the name of a chain: " + a.Chain}
 	case a.Jump != nil && strings.EqualFold(*a.Jump, "tee") && a.Gateway == nil:
-		return errors.New("jump is TEE but all of the following are missing: gateway")
+		return missing("jump is TEE but all of the following are missing: gateway")
 	case logs && a.Jump != nil && *a.Jump != "LOG":
 		return errors.New("Logging options can only be used with the LOG jump target.")
 	case a.DSCPMark != nil && a.DSCPMarkClass != nil:
 		return errors.New("parameters are mutually exclusive: set_dscp_mark|set_dscp_mark_class")
 	case (a.MatchSet == nil) != (a.MatchSetFlags == nil):
-		return errors.New("match_set and match_set_flags are required together")
+		return missing("match_set and match_set_flags are required together")
 	}
 	return nil
 }

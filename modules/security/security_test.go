@@ -11,6 +11,8 @@ import (
 
 func TestIPTables(t *testing.T) { moduletest.Run(t, IPTables, "testdata/iptables/*.txtar") }
 
+func TestFirewalld(t *testing.T) { moduletest.Run(t, Firewalld, "testdata/firewalld/*.txtar") }
+
 func TestUFW(t *testing.T) { moduletest.Run(t, UFW, "testdata/ufw/*.txtar") }
 
 // TestMistakes looks for what is refused before the host is contacted.
@@ -37,6 +39,15 @@ func TestMistakes(t *testing.T) {
 		{UFW, []any{"rule", "deny", "interface_in", "eth0", "interface_out", "eth1"}, `Only route rules can combine interface_in and interface_out`},
 		{UFW, []any{"rule", "deny", "comment", "it's"}, `ufw allows neither ' nor line ends in a comment`},
 		{UFW, []any{"rule", "deny", "name", "OpenSSH", "proto", "tcp"}, `arguments are mutually exclusive: logging, proto, name`},
+		{Firewalld, []any{"service", "ssh"}, `missing required argument "state"`},
+		{Firewalld, []any{"service", "ssh", "state", "present"}, `absent and present state can only be used in zone level operations`},
+		{Firewalld, []any{"service", "ssh", "port", "1/tcp", "state", "enabled"}, `arguments are mutually exclusive: service, protocol, port, port_forward, rich_rule, source, interface, icmp_block, icmp_block_inversion, masquerade, target`},
+		{Firewalld, []any{"port", "80", "state", "enabled"}, `improper port format (missing protocol?)`},
+		{Firewalld, []any{"state", "enabled"}, `state is enabled or disabled but none of the settings of a zone is given`},
+		{Firewalld, []any{"state", "absent", "permanent", true}, `state is present or absent but all of the following are missing: zone`},
+		{Firewalld, []any{"zone", "lab", "state", "present"}, `Zone operations must be permanent. Make sure you didn't set the 'permanent' flag to 'false' or the 'immediate' flag to 'true'.`},
+		{Firewalld, []any{"interface", "eth0", "state", "enabled"}, `argument "zone" is required by "interface"`},
+		{Firewalld, []any{"source", "10.0.0.0/8", "state", "enabled"}, `argument "permanent" is required by "source"`},
 	} {
 		var got []string
 		for _, e := range c.module.Check(value.NewDict(c.args...)) {
