@@ -116,7 +116,7 @@ type GetURLResult struct {
 }
 
 // getLook: as deployScript; then folder to download to, force, algorithm and digest, end of the temporary file's name, 1 to write nothing.
-const getLook = deployScript + `
+const getLook = deployScript + intoLib + `
 alg=${12} want=${13}
 if [ -d "$p" ]; then dir=$p
 else
@@ -131,7 +131,7 @@ else
 			have=other
 		fi
 		if [ -z "${11}$have" ]; then
-			more="If-Modified-Since: $(date -u -d "@$(stat -L -c %Y -- "$p")" '+%a, %d %b %Y %H:%M:%S GMT')"
+			since "$p"
 		else more='cache-control: no-cache'; fi
 	fi
 fi
@@ -144,9 +144,7 @@ if [ -n "${10}" ]; then
 	fi
 fi
 if [ -z "${15}" ]; then
-	out=${dir%/}/.hostler.${14}
-	if ! err=$( (umask 077; set -C; : >"$out") 2>&1); then say unwritable "${err##*: }"; exit 0; fi
-	say out "$out"
+	into "$dir" "${14}"
 fi
 `
 
@@ -187,7 +185,7 @@ func runGetURL(ctx context.Context, h *modules.Host, a GetURLArgs) (GetURLResult
 	}
 	req.Timeout, req.Resume, req.Why = a.Timeout, true, "download "+redacted(a.URL)
 	req.Look, req.Then = getLook, getThen
-	req.LookArgs = append(f.d.lookAt(), "", string(a.TmpDest), given(a.Force, "1"), algorithm, f.digest, path.Base(tempBeside("/x"))[9:], given(h.Planning(), "1"))
+	req.LookArgs = append(f.d.lookAt(), "", string(a.TmpDest), given(a.Force, "1"), algorithm, f.digest, tempEnd(), given(h.Planning(), "1"))
 	if h.Planning() {
 		req.Method, req.ReadOnly, req.Then, req.Resume = "HEAD", true, "\n", false
 	}

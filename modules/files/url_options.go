@@ -47,6 +47,22 @@ type URLOptions struct {
 	UseNetrc bool `arg:"use_netrc" default:"yes"`
 }
 
+// intoLib are shell functions for the look before a request.
+//
+//	since FILE       asks for what is newer than the file
+//	into DIR SUFFIX  downloads to a new file in the folder; one where none can be made is told of and ends the look
+const intoLib = `
+since() { more="If-Modified-Since: $(date -u -d "@$(stat -L -c %Y -- "$1")" '+%a, %d %b %Y %H:%M:%S GMT')"; }
+into() {
+	out=${1%/}/.hostler.$2
+	if ! err=$( (umask 077; set -C; : >"$out") 2>&1); then say unwritable "${err##*: }"; exit 0; fi
+	say out "$out"
+}
+`
+
+// tempEnd ends the name of a temporary file.
+func tempEnd() string { return strings.TrimPrefix(tempBeside("/"), "/.hostler.") }
+
 // check refuses what cannot be done, before any host is contacted.
 func (o URLOptions) check(target string) error {
 	switch {

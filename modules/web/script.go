@@ -9,7 +9,7 @@ const maxBody = "12582912"
 func (req Request) script() string {
 	then := req.Then
 	if then == "" {
-		then = bodyScript
+		then = BodyScript
 	}
 	return argsScript + req.Look + startScript + then
 }
@@ -141,6 +141,7 @@ web_fetch() {
 	if [ "$rc" = 0 ] && [ "$status" = 206 ] && [ -f "$w/first" ]; then mv "$w/first" "$w/head"; status=200; fi
 }
 web_fetch "$@"
+[ "$w_method" != HEAD ] || : >"$out" # where curl has put the headers
 if [ "$rc" = 0 ] && [ -n "$w_gunzip" ] && [ -s "$out" ] && [ "$(web_header content-encoding | tr A-Z a-z)" = gzip ]; then
 	gzip -dc <"$out" >"$out.un" 2>"$w/err" && mv -f -- "$out.un" "$out" || { rc=1; rm -f -- "$out.un"; }
 fi
@@ -151,8 +152,8 @@ say web.err "$(cat "$w/err")"
 say web.size "$(($(cat -- "$out" 2>/dev/null | wc -c)))"
 `
 
-// bodyScript tells what came.
-const bodyScript = `
+// BodyScript is the end of a script (Then) that tells what came, for Response.Body.
+const BodyScript = `
 if [ -f "$out" ]; then
 	if [ "$(wc -c <"$out")" -le ` + maxBody + ` ]; then show web.body "$out"; else say web.large 1; fi
 fi
