@@ -34,6 +34,17 @@ func TestFirewallKeepsTheWayIn(t *testing.T) {
 			show:   "iptables -S INPUT",
 			stays:  true,
 		},
+		"a table of nftables keeps new sessions out": {
+			before: "mkdir /etc/nftables.d; nft add table ip other",
+			tasks:  "nftables: {table: inet lab, content: 'chain i { type filter hook input priority 0; ct state new reject; }'}",
+			show:   "nft list tables; ls /etc/nftables.d",
+		},
+		"a table of nftables lets the port in": {
+			before: "mkdir /etc/nftables.d",
+			tasks:  "nftables: {table: inet lab, content: 'chain i { type filter hook input priority 0; policy drop; tcp dport PORT accept; tcp sport PORT accept; }'}",
+			show:   "nft list tables; ls /etc/nftables.d",
+			stays:  true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,5 +73,56 @@ func TestFirewallKeepsTheWayIn(t *testing.T) {
 				t.Errorf("left behind: %s", left)
 			}
 		})
+	}
+}
+
+const ownTable = `
+- hosts: all
+  gather_facts: false
+  vars:
+    lab: "set seen { type ipv4_addr; flags dynamic; }\nchain i {\n  type filter hook input priority 0;\n  tcp dport { 22, 80 } counter accept # }\n  add @seen { ip saddr }\n}\n"
+  tasks:
+    - shell: nft add table ip other && nft add chain ip other c
+    - {nftables: {table: inet lab, content: "{{ lab }}"}, register: r}
+    - assert: {that: [r is changed, r.path == "/etc/nftables.d/inet-lab.nft"]}
+    - {nftables: {table: inet lab, content: "{{ lab }}"}, register: r}
+    - assert: {that: r is not changed}
+    - shell: "nft add element inet lab seen '{ 192.0.2.1 }'"
+    - {nftables: {table: inet lab, content: "{{ lab }}"}, register: r}
+    - assert: {that: r is not changed}
+    - shell: nft add rule inet lab i drop
+    - {nftables: {table: inet lab, content: "{{ lab }}"}, register: r}
+    - assert: {that: r is changed}
+    - {shell: nft -s list ruleset; cat /etc/nftables.d/inet-lab.nft, register: before}
+    - assert: {that: ["'drop' not in before.stdout", "'table ip other' in before.stdout"]}
+    - {nftables: {table: inet lab, content: "{{ lab }}chain x { tcp dprt 1 accept; }"}, register: r, ignore_errors: true}
+    - assert: {that: ["r.msg is search('nft refuses the text, so nothing was changed: line 7:15-18 of content: Error: syntax error')"]}
+    - {nftables: {table: ip other, content: "{{ lab }}"}, register: r, ignore_errors: true}
+    - assert: {that: ["r.msg == 'table ip other is loaded and not ours: there is no /etc/nftables.d/ip-other.nft; force: true takes it over'"]}
+    - {nftables: {table: ip other, state: absent}, register: r, ignore_errors: true}
+    - assert: {that: [r is failed]}
+    - {nftables: {table: inet lab2, path: /etc/passwd, content: "{{ lab }}"}, register: r, ignore_errors: true}
+    - assert: {that: ["r.msg == '/etc/passwd is not ours: something else made it; force: true takes it over'"]}
+    - {shell: nft -s list ruleset; cat /etc/nftables.d/inet-lab.nft, register: after}
+    - assert: {that: before.stdout == after.stdout}
+    - {nftables: {table: inet lab, state: absent}, register: r}
+    - assert: {that: r is changed}
+    - {nftables: {table: inet lab, state: absent}, register: r}
+    - assert: {that: r is not changed}
+    - {shell: nft -s list tables; ls /etc/nftables.d, register: r}
+    - assert: {that: r.stdout == 'table ip other'}
+`
+
+// TestTableOfNFTables: a table is loaded, kept, mended and removed; all others stay.
+func TestTableOfNFTables(t *testing.T) {
+	bin := hostlerBinary(t)
+	play := written(t, "play.yml", ownTable)
+	out, code := playedBy(t, t.TempDir(), []string{
+		"unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec",
+		`mount -t tmpfs tmpfs /run; mkdir /run/etc; cp -a /etc/. /run/etc; mount --bind /run/etc /etc; ip link set lo up; exec "$@"`,
+		"sh", bin, "play", "-i", "localhost,", "-c", "local", play,
+	})
+	if code != 0 || strings.Contains(out, "skipped=1") {
+		t.Errorf("ended with %d:\n%s", code, out)
 	}
 }

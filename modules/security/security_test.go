@@ -13,6 +13,8 @@ func TestIPTables(t *testing.T) { moduletest.Run(t, IPTables, "testdata/iptables
 
 func TestFirewalld(t *testing.T) { moduletest.Run(t, Firewalld, "testdata/firewalld/*.txtar") }
 
+func TestNFTables(t *testing.T) { moduletest.Run(t, NFTables, "testdata/nftables/*.txtar") }
+
 func TestUFW(t *testing.T) { moduletest.Run(t, UFW, "testdata/ufw/*.txtar") }
 
 // TestMistakes looks for what is refused before the host is contacted.
@@ -48,6 +50,11 @@ func TestMistakes(t *testing.T) {
 		{Firewalld, []any{"zone", "lab", "state", "present"}, `Zone operations must be permanent. Make sure you didn't set the 'permanent' flag to 'false' or the 'immediate' flag to 'true'.`},
 		{Firewalld, []any{"interface", "eth0", "state", "enabled"}, `argument "zone" is required by "interface"`},
 		{Firewalld, []any{"source", "10.0.0.0/8", "state", "enabled"}, `argument "permanent" is required by "source"`},
+		{NFTables, []any{"table", "lab", "content", ""}, `table must be a family (ip, ip6, inet, arp, bridge, netdev) and a name, not lab (table: inet hypervisor)`},
+		{NFTables, []any{"table", "inet lab"}, `state is present but all of the following are missing: content`},
+		{NFTables, []any{"table", "inet lab", "content", "chain x { }\n} flush ruleset"}, `line 2 of content: braces do not match (content is what stands between the braces of the table)`},
+		{NFTables, []any{"table", "inet lab", "content", "chain x { # }\n \"}\""}, `line 2 of content: braces do not match (content is what stands between the braces of the table)`},
+		{NFTables, []any{"table", "inet lab", "content", "", "path", "x.nft"}, `path must be absolute: x.nft`},
 	} {
 		var got []string
 		for _, e := range c.module.Check(value.NewDict(c.args...)) {
