@@ -205,7 +205,11 @@ func (r *dnfRun) run(ctx context.Context) error {
 	if err != nil {
 		return dnfLookError(told, err)
 	}
-	if r.state, err = readDnf(told, a.Name); err != nil {
+	names := a.Name
+	if a.all() {
+		names = nil
+	}
+	if r.state, err = readDnf(told, names); err != nil {
 		return err
 	}
 	steps, err := r.plan()

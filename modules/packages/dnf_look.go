@@ -49,6 +49,11 @@ const dnfLook = dnfTool + `
 root=$2 conf=$3 verify=$4 n=$5
 shift 5
 [ -z "$conf" ] || [ -r "$conf" ] || { echo "cannot read configuration file $conf" >&2; exit 1; }
+` + rpmLook
+
+// rpmLook holds names against rpm's database: the folder of another system in $root, $verify whether certificates count, $n the number of dnf's
+// options among its arguments.
+const rpmLook = `
 command -v rpm >/dev/null || { echo 'there is no rpm on this host' >&2; exit 1; }
 d=$(mktemp -d "${TMPDIR:-/tmp}/hostler.XXXXXX") || exit 1
 trap 'rm -rf "$d"' EXIT
@@ -167,16 +172,18 @@ type dnfName struct {
 }
 
 func readDnf(told *modules.Report, names []string) (dnfState, error) {
-	s := dnfState{tool: told.Text("tool"), kind: told.Text("kind")}
+	s := dnfState{tool: told.Text("tool"), kind: told.Text("kind"), names: readNames(told, names)}
 	if s.tool == "" {
 		return s, errors.New("look at the packages: the host did not tell which program it has")
 	}
+	return s, nil
+}
+
+// readNames reads what rpmLook told of names.
+func readNames(told *modules.Report, names []string) (list []dnfName) {
 	is := parseRPM(told.Lines("is"))
 	at := 0
 	for _, spec := range names {
-		if spec == "*" {
-			continue
-		}
 		at++
 		n := dnfName{spec: spec, group: strings.HasPrefix(spec, "@") || spec[0] != '/' && strings.Contains(spec, "/") && !isRPMFile(spec)}
 		number := strconv.Itoa(at)
@@ -192,9 +199,9 @@ func readDnf(told *modules.Report, names []string) (dnfState, error) {
 			}
 			at += len(nameCandidates(spec))
 		}
-		s.names = append(s.names, n)
+		list = append(list, n)
 	}
-	return s, nil
+	return list
 }
 
 // add takes note of an installed package, if it has to do with the name.

@@ -15,9 +15,9 @@ import (
 var packageSource string
 
 // Package is the module of whatever package manager the host has.
-var Package = modules.Define("package", packageSource+aptSource+dnfSource+apkSource, runPackage, modules.Aliases("ansible.builtin.package", "ansible.legacy.package"))
+var Package = modules.Define("package", packageSource+aptSource+dnfSource+apkSource+zypperSource, runPackage, modules.Aliases("ansible.builtin.package", "ansible.legacy.package"))
 
-// PackageArgs install and remove packages by the package manager that the host has, as its module does: apt, dnf or apk. Further arguments are those of
+// PackageArgs install and remove packages by the package manager that the host has, as its module does: apt, dnf, apk or zypper. Further arguments are those of
 // that module; one that it does not know is an error.
 //
 //	# What a disk image and a folder need.
@@ -38,7 +38,7 @@ func managed() []struct {
 	return []struct {
 		module  *modules.Module
 		program string
-	}{{Apt, "apt-get"}, {Dnf, "dnf"}, {Dnf, "dnf5"}, {Dnf, "yum"}, {Apk, "apk"}}
+	}{{Apt, "apt-get"}, {Dnf, "dnf"}, {Dnf, "dnf5"}, {Dnf, "yum"}, {Apk, "apk"}, {Zypper, "zypper"}}
 }
 
 // Knows gives the names of all arguments that one of the modules has.
@@ -55,6 +55,7 @@ type PackageResult struct {
 	*AptResult
 	*DnfResult
 	*ApkResult
+	*ZypperResult
 }
 
 // packageScript tells the first program there is.
@@ -75,6 +76,9 @@ func runPackage(ctx context.Context, h *modules.Host, a PackageArgs) (PackageRes
 	case Apk.Name:
 		r, err := handOn(ctx, h, Apk, a.Others, runApk)
 		return PackageResult{ApkResult: r}, err
+	case Zypper.Name:
+		r, err := handOn(ctx, h, Zypper, a.Others, runZypper)
+		return PackageResult{ZypperResult: r}, err
 	}
 	return PackageResult{}, fmt.Errorf("Could not find a module for %s.", name)
 }

@@ -28,7 +28,7 @@ func (FactsStrategy) Choices() []string { return []string{"first", "all"} }
 // PackageFactsArgs tell what packages are installed, as facts: ansible_facts.packages is a dict of lists, by name. The package managers apt, rpm
 // and apk are known.
 type PackageFactsArgs struct {
-	// Manager to ask; auto is each that the host has, in the order apt, rpm, apk.
+	// Manager to ask; dnf, yum and zypper are rpm; auto is each that the host has, in the order apt, rpm, apk.
 	Manager []string `arg:"manager" default:"auto"`
 	// Strategy first asks only the first manager of those that the host has.
 	Strategy FactsStrategy `arg:"strategy" default:"first"`
@@ -36,6 +36,15 @@ type PackageFactsArgs struct {
 
 // factManagers are the managers in the order of auto.
 var factManagers = [...]string{"apt", "rpm", "apk"}
+
+// factManager gives the manager that knows what another name's manager installs.
+func factManager(name string) string {
+	switch name = strings.ToLower(name); name {
+	case "dnf", "dnf5", "yum", "zypper":
+		return "rpm"
+	}
+	return name
+}
 
 // managers gives the managers to ask, each once.
 func (a PackageFactsArgs) managers() []string {
@@ -47,7 +56,7 @@ func (a PackageFactsArgs) managers() []string {
 	}
 	for _, m := range a.Manager {
 		if m != "auto" {
-			add(strings.ToLower(m))
+			add(factManager(m))
 		}
 	}
 	if slices.Contains(a.Manager, "auto") {
