@@ -7,7 +7,7 @@ import "github.com/hostlerhq/hostler/modules"
 // All are the family's modules.
 func All() []*modules.Module {
 	return []*modules.Module{
-		Apk, Apt, AptKey, AptRepository, Deb822Repository, Package, PackageFacts, Pip,
+		Apk, Apt, AptKey, AptRepository, Deb822Repository, Package, PackageFacts, PackageRepository, Pip,
 		Dnf, RPMKey, Zypper,
 	}
 }
