@@ -3,11 +3,12 @@ package files
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/web"
 )
 
 //go:embed authorized_key.go
@@ -27,7 +28,7 @@ var AuthorizedKey = modules.Define("authorized_key", authorizedKeySource+attribu
 type AuthorizedKeyArgs struct {
 	// User whose keys they are.
 	User string `arg:"user" required:"true"`
-	// Key is one public key or several, one a line.
+	// Key is one public key or several, one a line, or the URL of such, which the host fetches.
 	Key string `arg:"key" required:"true"`
 	// Path of the file; without, .ssh/authorized_keys in the user's home.
 	Path modules.Path `arg:"path"`
@@ -41,7 +42,7 @@ type AuthorizedKeyArgs struct {
 	Exclusive bool `arg:"exclusive"`
 	// Comment behind the key, in place of its own.
 	Comment *string `arg:"comment"`
-	// ValidateCerts is about URLs, which key may not be here.
+	// ValidateCerts verifies the certificate of a URL's server.
 	ValidateCerts bool `arg:"validate_certs" default:"yes"`
 	// Follow edits what a symbolic link leads to; without, the link is replaced by a file.
 	Follow bool `arg:"follow"`
@@ -49,14 +50,30 @@ type AuthorizedKeyArgs struct {
 
 // Check holds the rules over several arguments.
 func (a AuthorizedKeyArgs) Check() error {
-	if strings.HasPrefix(a.Key, "http") {
-		return &modules.ArgError{
-			Path: []any{"key"}, Msg: "the key of a URL is not fetched: " + a.Key,
-			Hint: fmt.Sprintf("key: \"{{ lookup('url', '%s', split_lines=False) }}\" fetches it on the controller", a.Key),
-		}
+	if a.isURL() {
+		return nil
 	}
 	_, err := a.keys()
 	return err
+}
+
+func (a AuthorizedKeyArgs) isURL() bool { return urlScheme.MatchString(a.Key) }
+
+// fetch lets the host fetch the keys.
+func (a AuthorizedKeyArgs) fetch(ctx context.Context, h *modules.Host) (string, error) {
+	req, err := usualRequest(a.Key, a.ValidateCerts)
+	if err != nil {
+		return "", err
+	}
+	req.ReadOnly, req.Why = true, "get the keys of "+redacted(a.Key)
+	resp, err := web.Do(ctx, h, req)
+	switch {
+	case err != nil:
+		return "", err
+	case resp.Status != 200 && resp.Status != 0:
+		return "", fmt.Errorf("Error getting key from: %s: %s", redacted(a.Key), resp.Msg)
+	}
+	return string(resp.Body), nil
 }
 
 // AuthorizedKeyResult is what became of the keys.
@@ -116,6 +133,21 @@ func (a AuthorizedKeyArgs) told(o *keyOwner, planning bool) func(*modules.Report
 }
 
 func runAuthorizedKey(ctx context.Context, h *modules.Host, a AuthorizedKeyArgs) (AuthorizedKeyResult, error) {
+	asked := a.Key
+	if a.isURL() {
+		key, err := a.fetch(ctx, h)
+		if err != nil {
+			return AuthorizedKeyResult{User: a.User, Key: asked}, err
+		}
+		a.Key = key
+		keys, err := a.keys()
+		if err == nil && len(keys) == 0 { // with exclusive this would lock everybody out
+			err = errors.New("there are none")
+		}
+		if err != nil {
+			return AuthorizedKeyResult{User: a.User, Key: asked}, fmt.Errorf("the keys of %s: %w", redacted(asked), err)
+		}
+	}
 	dest := a.Path
 	if dest == "" {
 		dest = modules.Path("~" + a.User + "/.ssh/authorized_keys")
@@ -140,7 +172,7 @@ func runAuthorizedKey(ctx context.Context, h *modules.Host, a AuthorizedKeyArgs)
 	}
 	o, err := e.run(ctx, h)
 	result := AuthorizedKeyResult{
-		Keyfile: o.after.at.path, User: a.User, Key: a.Key, KeyOptions: a.KeyOptions, Exclusive: a.Exclusive,
+		Keyfile: o.after.at.path, User: a.User, Key: asked, KeyOptions: a.KeyOptions, Exclusive: a.Exclusive,
 		ManageDir: a.ManageDir, Comment: a.Comment, Follow: a.Follow, ValidateCerts: a.ValidateCerts,
 		PathInfo: PathInfo{State: string(a.State)},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/moduletest"
 )
 
 func TestAuthorizedLines(t *testing.T) {
@@ -73,7 +74,6 @@ func TestAuthorizedKeyRefuses(t *testing.T) {
 	testRefusals(t, AuthorizedKey, []refusal{
 		{"invalid key", []any{"user", "root", "key", "ssh-foo AAAA"}, "invalid key specified: ssh-foo AAAA"},
 		{"half a key", []any{"user", "root", "key", "ssh-rsa"}, "invalid key specified: ssh-rsa"},
-		{"URL", []any{"user", "root", "key", "https://example.com/k"}, "the key of a URL is not fetched: https://example.com/k (key: \"{{ lookup('url', "},
 		{"no user", []any{"key", key}, `missing required argument "user"`},
 		{"unknown user", []any{"user", "nobodyknows", "key", key}, "failed to lookup user nobodyknows"},
 		{"missing folders", []any{"user", "root", "key", key, "path", "$D/no/no/f"}, "failed to create directory $D/no/no: $D/no does not exist"},
@@ -81,5 +81,26 @@ func TestAuthorizedKeyRefuses(t *testing.T) {
 		{"folder", []any{"user", "root", "key", key, "path", "$D/d"}, "Path $D/d is a directory !"},
 		{"read-only", []any{"user", "root", "key", key, "path", "/proc/sys/kernel/nothing", "manage_dir", false}, "write /proc/sys/kernel/nothing"},
 		{"wrong type", []any{"user", "root", "key", key, "exclusive", "perhaps"}, `argument "exclusive" must be a truth value`},
+	})
+}
+
+func TestAuthorizedKeyOfURL(t *testing.T) {
+	onTools(t, func(t *testing.T, c *shConn, tool string) {
+		s := moduletest.NewSite(t, false)
+		file := t.TempDir() + "/keys"
+		me, err := user.Current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		task := func(path string) modules.Result {
+			return run(t, c, modules.HostOptions{}, AuthorizedKey, "user", me.Username, "key", s.URL+path, "path", file, "manage_dir", false, "exclusive", true)
+		}
+		want(t, "keys", task("/keys"), "failed", nil, "changed", true, "key", s.URL+"/keys")
+		holds(t, file, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOne one@example\nssh-dss AAAABDss two\n")
+		want(t, "again", task("/keys"), "failed", nil, "changed", false)
+		want(t, "404", task("/none"), "failed", true, "msg", "Error getting key from: "+s.URL+"/none: HTTP Error 404: Not Found")
+		want(t, "no keys", task("/text"), "failed", true, "msg", "the keys of "+s.URL+"/text: invalid key specified: hello from the server")
+		want(t, "nothing", task("/nothing"), "failed", true, "msg", "the keys of "+s.URL+"/nothing: there are none")
+		holds(t, file, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOne one@example\nssh-dss AAAABDss two\n")
 	})
 }

@@ -31,7 +31,7 @@ var Unarchive = modules.Define("unarchive", unarchiveSource+attributesSource, ru
 //	    dest: /opt
 //	    creates: /opt/app-1.2/bin/app
 type UnarchiveArgs struct {
-	// Src is the archive, on the controller beside the playbook or role, or on the host with remote_src.
+	// Src is the archive, on the controller beside the playbook or role, or with remote_src on the host; a URL is then fetched there.
 	Src string `arg:"src" required:"true"`
 	// Dest is the folder to unpack into; it must be there.
 	Dest modules.Path `arg:"dest" required:"true"`
@@ -51,7 +51,7 @@ type UnarchiveArgs struct {
 	Include []string `arg:"include" exclusive:"pick"`
 	// ExtraOpts are further options for tar or unzip.
 	ExtraOpts []string `arg:"extra_opts"`
-	// ValidateCerts is about URLs, which src may not be here.
+	// ValidateCerts verifies the certificate of a URL's server.
 	ValidateCerts bool `arg:"validate_certs" default:"yes"`
 	// IOBufferSize is taken for playbooks that set it and does nothing.
 	IOBufferSize int `arg:"io_buffer_size" default:"65536"`
@@ -63,8 +63,10 @@ type UnarchiveArgs struct {
 // Check holds the rules over several arguments.
 func (a UnarchiveArgs) Check() error {
 	switch {
+	case strings.Contains(a.Src, "://") && !a.remote():
+		return &modules.ArgError{Path: []any{"src"}, Msg: "the controller fetches no archives: " + redacted(a.Src), Hint: "with remote_src: true the host does"}
 	case strings.Contains(a.Src, "://"):
-		return &modules.ArgError{Path: []any{"src"}, Msg: "the archive of a URL is not fetched: " + a.Src, Hint: "fetch it with a task before"}
+		return checkURL("src", a.Src)
 	case a.Attributes.Attributes != "":
 		return &modules.ArgError{Path: []any{"attributes"}, Msg: "attributes of the file system are not set on what an archive holds"}
 	}
@@ -300,7 +302,10 @@ func (a UnarchiveArgs) extract(u unpacked) modules.Action {
 }
 
 func runUnarchive(ctx context.Context, h *modules.Host, a UnarchiveArgs) (UnarchiveResult, error) {
-	if a.remote() {
+	switch {
+	case strings.Contains(a.Src, "://"):
+		return a.download(ctx, h)
+	case a.remote():
 		return a.run(ctx, h, a.Src, strings.HasSuffix(a.Src, ".zip"))
 	}
 	if !a.Decrypt {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/moduletest"
 	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
@@ -225,10 +226,35 @@ func TestUnarchiveRefuses(t *testing.T) {
 		{"empty", []any{"src", "/dev/null", "dest", "$D/d", "remote_src", true}, "source '/dev/null' not readable"},
 		{"dest is missing", []any{"src", "$D/f", "dest", "$D/no"}, "dest '$D/no' must be an existing dir"},
 		{"dest is a file", []any{"src", "$D/f", "dest", "$D/f", "remote_src", true}, "dest '$D/f' must be an existing dir"},
-		{"URL", []any{"src", "https://example.com/a.tgz", "dest", "$D/d", "remote_src", true}, "the archive of a URL is not fetched"},
+		{"URL", []any{"src", "https://example.com/a.tgz", "dest", "$D/d"}, "the controller fetches no archives: https://example.com/a.tgz (with remote_src: true the host does)"},
+		{"FTP", []any{"src", "ftp://example.com/a.tgz", "dest", "$D/d", "remote_src", true}, "unknown url type: \"ftp://example.com/a.tgz\""},
 		{"include and exclude", []any{"src", "$D/f", "dest", "$D/d", "include", "a", "exclude", "b"}, "mutually exclusive"},
 		{"copy and remote_src", []any{"src", "$D/f", "dest", "$D/d", "copy", true, "remote_src", true}, "mutually exclusive"},
 		{"attributes", []any{"src", "$D/f", "dest", "$D/d", "attributes", "i"}, "attributes of the file system are not set"},
 		{"wrong type", []any{"src", "$D/f", "dest", "$D/d", "list_files", "perhaps"}, `argument "list_files" must be a truth value`},
 	})
+}
+
+func TestUnarchiveURL(t *testing.T) {
+	for _, tool := range []string{"curl", "wget"} {
+		c := &shConn{shell: []string{"dash"}, path: pathWith(t, tool)}
+		s := moduletest.NewSite(t, false)
+		dir, tmp := t.TempDir(), t.TempDir()
+		opts := modules.HostOptions{Env: map[string]string{"TMPDIR": tmp}}
+		task := func(path string, more ...any) modules.Result {
+			return run(t, c, opts, Unarchive, append([]any{"src", s.URL + path, "dest", dir, "remote_src", true}, more...)...)
+		}
+		want(t, "new", task("/app.tgz"), "failed", nil, "changed", true, "handler", "TgzArchive", "src", s.URL+"/app.tgz")
+		holds(t, dir+"/app/file", text)
+		want(t, "again", task("/app.tgz"), "failed", nil, "changed", false)
+		asked := s.Count()
+		want(t, "creates", task("/app.tgz", "creates", dir+"/app"), "skipped", true)
+		if s.Count() != asked {
+			t.Error("creates: it was downloaded all the same")
+		}
+		want(t, "404", task("/none"), "failed", true, "msg", "Failure downloading "+s.URL+"/none, HTTP Error 404: Not Found")
+		want(t, "no archive", task("/text"), "failed", true)
+		want(t, "cut", task("/always-cut"), "failed", true, "changed", false)
+		only(t, tmp)
+	}
 }

@@ -65,13 +65,26 @@ func tempEnd() string { return strings.TrimPrefix(tempBeside("/"), "/.hostler.")
 
 // check refuses what cannot be done, before any host is contacted.
 func (o URLOptions) check(target string) error {
-	switch {
-	case o.UseGSSAPI:
+	if o.UseGSSAPI {
 		return &modules.ArgError{Path: []any{"use_gssapi"}, Msg: "use_gssapi: yes is not supported: hosts are asked for nothing by Kerberos"}
-	case !urlScheme.MatchString(target):
-		return &modules.ArgError{Path: []any{"url"}, Msg: fmt.Sprintf("unknown url type: %q", redacted(target)), Hint: "it begins with http://, https:// or file://"}
 	}
-	return nil
+	return checkURL("url", target)
+}
+
+// checkURL refuses a URL of another kind than those that are fetched.
+func checkURL(arg, target string) error {
+	if urlScheme.MatchString(target) {
+		return nil
+	}
+	return &modules.ArgError{Path: []any{arg}, Msg: fmt.Sprintf("unknown url type: %q", redacted(target)), Hint: "it begins with http://, https:// or file://"}
+}
+
+// usualRequest is a request of a module that takes no more about it than whether to verify certificates.
+func usualRequest(target string, verify bool) (web.Request, error) {
+	o := URLOptions{HTTPAgent: "ansible-httpget", UseProxy: true, ValidateCerts: verify, Decompress: true, UseNetrc: true}
+	req, err := o.request("GET", target, "", secret.Text{})
+	req.Timeout = 10
+	return req, err
 }
 
 var urlScheme = regexp.MustCompile(`(?i)^(https?|file)://`)

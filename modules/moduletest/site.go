@@ -1,6 +1,7 @@
 package moduletest
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"crypto/ecdsa"
@@ -145,6 +146,11 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request) {
 	case "/sum":
 		sum := sha256.Sum256([]byte(SiteText))
 		fmt.Fprintln(w, hex.EncodeToString(sum[:]))
+	case "/keys":
+		fmt.Fprint(w, "# keys\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOne one@example\nssh-dss AAAABDss two\n")
+	case "/nothing":
+	case "/app.tgz":
+		_, _ = w.Write(archived())
 	case "/gzip":
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(packed())
@@ -202,6 +208,20 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// archived is a tar, packed by gzip, of app/file, which is SiteText.
+func archived() []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	at := time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC)
+	_ = w.WriteHeader(&tar.Header{Name: "app/", Typeflag: tar.TypeDir, Mode: 0o755, ModTime: at})
+	_ = w.WriteHeader(&tar.Header{Name: "app/file", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(SiteText)), ModTime: at})
+	_, _ = w.Write([]byte(SiteText))
+	_ = w.Close()
+	_ = z.Close()
+	return b.Bytes()
 }
 
 // packed is SiteText as gzip packs it.
