@@ -12,7 +12,9 @@ func (w *wish) parseOpenRC(r *modules.Report, s *service) {
 	s.exists = r.Status("exists") == 0
 	text := r.Text("status")
 	s.running = strings.Contains(text, "started")
-	s.crashed = strings.Contains(text+r.Text("status.err"), "crashed")
+	// Both count as started for OpenRC, which starts them only once that is forgotten.
+	told := text + r.Text("status.err")
+	s.crashed = strings.Contains(told, "crashed") || strings.Contains(told, "unsupervised")
 	for _, line := range r.Lines("runlevels") {
 		name, levels, _ := strings.Cut(line, "|")
 		if strings.TrimSpace(name) == w.name {

@@ -139,7 +139,8 @@ func listOpenRC(r *modules.Report, all map[string]*value.Dict) {
 	brackets := strings.NewReplacer("[", "", "]", "")
 	for _, line := range r.Lines("rcstatus") {
 		words := strings.Fields(brackets.Replace(line))
-		if !strings.HasPrefix(line, " ") || len(words) < 2 {
+		// " * Caching service dependencies ... [ ok ]" comes first where a script is newer than the cache.
+		if !strings.HasPrefix(line, " ") || len(words) < 2 || words[0] == "*" {
 			continue
 		}
 		all[words[0]] = value.NewDict("name", words[0], "runlevels", levels[words[0]], "state", words[1], "source", "openrc")
