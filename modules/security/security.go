@@ -4,7 +4,9 @@ package security
 import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{Firewalld, IPTables, NFTables, UFW} }
+func All() []*modules.Module {
+	return []*modules.Module{Firewalld, IPTables, NFTables, SEBoolean, SEFContext, SELinux, UFW}
+}
 
 // missing is the mistake that an argument is not there, which module_defaults may still give.
 func missing(msg string) error { return &modules.ArgError{Missing: true, Msg: msg} }

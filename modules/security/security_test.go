@@ -15,6 +15,12 @@ func TestFirewalld(t *testing.T) { moduletest.Run(t, Firewalld, "testdata/firewa
 
 func TestNFTables(t *testing.T) { moduletest.Run(t, NFTables, "testdata/nftables/*.txtar") }
 
+func TestSELinux(t *testing.T) { moduletest.Run(t, SELinux, "testdata/selinux/*.txtar") }
+
+func TestSEBoolean(t *testing.T) { moduletest.Run(t, SEBoolean, "testdata/seboolean/*.txtar") }
+
+func TestSEFContext(t *testing.T) { moduletest.Run(t, SEFContext, "testdata/sefcontext/*.txtar") }
+
 func TestUFW(t *testing.T) { moduletest.Run(t, UFW, "testdata/ufw/*.txtar") }
 
 // TestMistakes looks for what is refused before the host is contacted.
@@ -55,6 +61,14 @@ func TestMistakes(t *testing.T) {
 		{NFTables, []any{"table", "inet lab", "content", "chain x { }\n} flush ruleset"}, `line 2 of content: braces do not match (content is what stands between the braces of the table)`},
 		{NFTables, []any{"table", "inet lab", "content", "chain x { # }\n \"}\""}, `line 2 of content: braces do not match (content is what stands between the braces of the table)`},
 		{NFTables, []any{"table", "inet lab", "content", "", "path", "x.nft"}, `path must be absolute: x.nft`},
+		{SELinux, []any{"state", "enforcing"}, `Policy is required if state is not 'disabled'`},
+		{SELinux, []any{"state", "off"}, `argument "state" must be one of disabled, enforcing, permissive, not "off"`},
+		{SELinux, []any{"state", "enforcing", "policy", "../x"}, `policy cannot be the name of a policy: ../x`},
+		{SEBoolean, []any{"name", "a/b", "state", true}, `name cannot be the name of a boolean: a/b`},
+		{SEBoolean, []any{"name", "x", "state", true, "ignore_selinux_state", true}, `ignore_selinux_state goes with persistent only`},
+		{SEFContext, []any{"target", "/x"}, `state is present but any of the following are missing: setype, substitute`},
+		{SEFContext, []any{"target", "-x", "setype", "t"}, `target cannot be a path: -x`},
+		{SEFContext, []any{"target", "/x", "substitute", "/y", "ftype", "d"}, `substitute goes with none of ftype, seuser, selevel`},
 	} {
 		var got []string
 		for _, e := range c.module.Check(value.NewDict(c.args...)) {

@@ -236,12 +236,12 @@ func (a UFWArgs) plan(s ufwSeen, rule []string) []modules.Action {
 	var actions []modules.Action
 	for _, words := range a.commands(rule) {
 		var needed bool
-		switch {
-		case words[0] == "-f":
+		switch words[0] {
+		case "-f":
 			needed = s.wantsState(*a.State)
-		case words[0] == "default":
+		case "default":
 			needed = s.wantsDefault(*a.Default, a.Direction)
-		case words[0] == "logging":
+		case "logging":
 			needed = s.wantsLogging(*a.Logging)
 		default:
 			needed = s.wantsRule()
