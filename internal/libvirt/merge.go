@@ -103,7 +103,9 @@ func (m merger) inherit(parent string, want, have *Node) *Node {
 	}
 	if m.opts.KeepHosts && w.Name == "ip" && have.At("dhcp") != nil && w.At("dhcp") != nil {
 		for _, h := range have.At("dhcp").All("host") {
-			if !slices.ContainsFunc(w.At("dhcp").All("host"), func(o *Node) bool { return keyOf("dhcp", o) == keyOf("dhcp", h) }) {
+			key := keyOf("dhcp", h)
+			ours := slices.ContainsFunc(m.stale, func(s string) bool { return strings.Contains(s, "/dhcp/host["+key+"]") })
+			if !ours && !slices.ContainsFunc(w.At("dhcp").All("host"), func(o *Node) bool { return keyOf("dhcp", o) == key }) {
 				w.At("dhcp").Add(h.Clone())
 			}
 		}

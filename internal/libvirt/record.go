@@ -7,7 +7,7 @@ import (
 )
 
 // RecordSpace is the namespace of what we note in an object's <metadata>.
-const RecordSpace = "https://hostler.dev/libvirt/1"
+const RecordSpace = "https://github.com/hostlerhq/hostler/libvirt/1"
 
 const recordName = "hostler:applied"
 

@@ -4,8 +4,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
+	"unicode"
 
 	_ "embed"
 
@@ -40,12 +40,14 @@ type Place struct {
 // URI is where virsh connects to.
 type URI string
 
-var uriPattern = regexp.MustCompile(`^[a-z][a-z0-9+.-]*:[^\s\x00-\x1f]*$`)
-
 // DecodeArg implements the reading of an argument.
 func (u *URI) DecodeArg(v any) error {
 	s, ok := v.(string)
-	if s = strings.TrimSpace(s); !ok || !uriPattern.MatchString(s) {
+	s = strings.TrimSpace(s)
+	// No regexp: defaults are decoded while the package's variables are still being made.
+	scheme, _, colon := strings.Cut(s, ":")
+	bad := func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }
+	if !ok || !colon || scheme == "" || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-") != "" || s[0] == '-' || strings.ContainsFunc(s, bad) {
 		return fmt.Errorf("must be a URI of libvirt such as qemu:///system, not %q", fmt.Sprint(v))
 	}
 	*u = URI(s)
