@@ -5,4 +5,6 @@ package services
 import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{Cron, Service, ServiceFacts, Systemd} }
+func All() []*modules.Module {
+	return []*modules.Module{Cron, Service, ServiceFacts, Systemd, SystemdTimer}
+}
