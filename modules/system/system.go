@@ -10,6 +10,7 @@ func All() []*modules.Module {
 		GatherFacts,
 		Hostname,
 		HostsEntry,
+		KernelCmdline,
 		LocaleGen,
 		Modprobe,
 		PamLimits,
