@@ -251,7 +251,7 @@ func (o *output) mounts(s *Storage) {
 		if len(words) < 4 || words[2] == "none" {
 			continue
 		}
-		m := &Mount{Device: unescape(words[0]), Mount: unescape(words[1]), FSType: words[2], Options: words[3], UUID: "N/A"}
+		m := &Mount{Device: Unescape(words[0]), Mount: Unescape(words[1]), FSType: words[2], Options: words[3], UUID: "N/A"}
 		if binds[m.Mount] {
 			m.Options += ",bind"
 		}
@@ -306,7 +306,7 @@ func (o *output) binds() map[string]bool {
 	binds := map[string]bool{}
 	for _, line := range o.sections["mountinfo"] {
 		if words := strings.Fields(line); len(words) > 4 && words[3] != "/" && !strings.Contains(line, " - btrfs ") {
-			binds[unescape(words[4])] = true
+			binds[Unescape(words[4])] = true
 		}
 	}
 	return binds
@@ -314,8 +314,8 @@ func (o *output) binds() map[string]bool {
 
 var octal = regexp.MustCompile(`\\[0-7]{3}`)
 
-// unescape undoes the kernel's \040 for blanks in paths.
-func unescape(s string) string {
+// Unescape undoes the kernel's \040 for blanks in paths.
+func Unescape(s string) string {
 	return octal.ReplaceAllStringFunc(s, func(code string) string {
 		n, _ := strconv.ParseUint(code[1:], 8, 8)
 		return string([]byte{byte(n)})

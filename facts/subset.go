@@ -121,15 +121,16 @@ func Filter(facts *value.Dict, patterns []string) *value.Dict {
 	for key, v := range facts.All() {
 		name, _ := key.(string)
 		bare := strings.TrimPrefix(name, "ansible_")
-		if slices.ContainsFunc(patterns, func(p string) bool { return matches(p, bare) || matches(p, "ansible_"+bare) }) {
+		if slices.ContainsFunc(patterns, func(p string) bool { return Matches(p, bare) || Matches(p, "ansible_"+bare) }) {
 			kept.Set(key, v)
 		}
 	}
 	return kept
 }
 
-// matches is Python's fnmatch for names without slashes.
-func matches(pattern, name string) bool {
-	ok, err := path.Match(strings.ReplaceAll(pattern, "[!", "[^"), name)
+// Matches is Python's fnmatch: a slash is a character as any other.
+func Matches(pattern, name string) bool {
+	plain := strings.NewReplacer("[!", "[^", "/", "\x00")
+	ok, err := path.Match(plain.Replace(pattern), strings.ReplaceAll(name, "/", "\x00"))
 	return ok && err == nil
 }

@@ -13,6 +13,7 @@ func All() []*modules.Module {
 		KernelCmdline,
 		LocaleGen,
 		Modprobe,
+		MountFacts,
 		PamLimits,
 		Setup,
 		Sysctl,
