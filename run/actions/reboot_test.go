@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,12 +36,7 @@ func (r *rebootRun) Sleep(ctx context.Context, _ time.Duration) error {
 }
 
 func section(key, text string) string {
-	return "@@" + key + " " + itoa(len(text)) + " 0\n" + text + "\n"
-}
-
-func itoa(n int) string {
-	text, _ := value.Str(n)
-	return text
+	return "@@" + key + " " + strconv.Itoa(len(text)) + " 0\n" + text + "\n"
 }
 
 func scripted(part string) func(transport.Command) bool {
