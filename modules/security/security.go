@@ -5,7 +5,7 @@ import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
 func All() []*modules.Module {
-	return []*modules.Module{Firewalld, IPTables, NFTables, SEBoolean, SEFContext, SELinux, UFW}
+	return []*modules.Module{AppArmor, Firewalld, IPTables, NFTables, SEBoolean, SEFContext, SELinux, UFW}
 }
 
 // missing is the mistake that an argument is not there, which module_defaults may still give.

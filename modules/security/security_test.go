@@ -21,6 +21,8 @@ func TestSEBoolean(t *testing.T) { moduletest.Run(t, SEBoolean, "testdata/sebool
 
 func TestSEFContext(t *testing.T) { moduletest.Run(t, SEFContext, "testdata/sefcontext/*.txtar") }
 
+func TestAppArmor(t *testing.T) { moduletest.Run(t, AppArmor, "testdata/apparmor/*.txtar") }
+
 func TestUFW(t *testing.T) { moduletest.Run(t, UFW, "testdata/ufw/*.txtar") }
 
 // TestMistakes looks for what is refused before the host is contacted.
@@ -69,6 +71,9 @@ func TestMistakes(t *testing.T) {
 		{SEFContext, []any{"target", "/x"}, `state is present but any of the following are missing: setype, substitute`},
 		{SEFContext, []any{"target", "-x", "setype", "t"}, `target cannot be a path: -x`},
 		{SEFContext, []any{"target", "/x", "substitute", "/y", "ftype", "d"}, `substitute goes with none of ftype, seuser, selevel`},
+		{AppArmor, []any{"profile", "local/x", "mode", "enforce"}, `profile must be the name of a file in /etc/apparmor.d, not local/x`},
+		{AppArmor, []any{"profile", "x"}, `one of these arguments is required: mode, local`},
+		{AppArmor, []any{"profile", "x", "mode", "enforced"}, `argument "mode" must be one of enforce, complain, disabled, not "enforced" (did you mean "enforce"?)`},
 	} {
 		var got []string
 		for _, e := range c.module.Check(value.NewDict(c.args...)) {
