@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/hostlerhq/hostler/internal/repofile"
 	"github.com/hostlerhq/hostler/internal/secret"
 	"github.com/hostlerhq/hostler/modules"
 )
@@ -295,25 +295,18 @@ func runYumRepository(ctx context.Context, h *modules.Host, a YumRepositoryArgs)
 	return r, err
 }
 
-// repoSection is a part of a file: a section from its header on, or what stands before the first one.
-type repoSection struct {
-	name    string
-	lines   []string
-	options map[string]string
-}
-
 // edit gives the file's new text, and how many sections are then in it.
 func (a YumRepositoryArgs) edit(text string) (string, int, error) {
-	parts, err := repoSections(text)
+	parts, err := repofile.Parse(text)
 	if err != nil {
 		return text, 0, err
 	}
-	at := slices.IndexFunc(parts, func(p repoSection) bool { return p.name == a.Name })
+	at := slices.IndexFunc(parts, func(p repofile.Section) bool { return p.Name == a.Name })
 	want := a.options()
 	switch {
 	case a.State == modules.Absent && at >= 0:
 		parts = slices.Delete(parts, at, at+1)
-	case a.State == modules.Absent, at >= 0 && maps.Equal(parts[at].options, want):
+	case a.State == modules.Absent, at >= 0 && maps.Equal(parts[at].Options, want):
 	default:
 		lines := []string{"[" + a.Name + "]\n"}
 		for _, key := range slices.Sorted(maps.Keys(want)) {
@@ -321,55 +314,20 @@ func (a YumRepositoryArgs) edit(text string) (string, int, error) {
 		}
 		lines = append(lines, "\n")
 		if at < 0 {
-			parts, at = append(parts, repoSection{name: a.Name}), len(parts)
+			parts, at = append(parts, repofile.Section{Name: a.Name}), len(parts)
 			if at > 0 && !strings.HasSuffix(text, "\n") {
 				lines = append([]string{"\n"}, lines...)
 			}
 		}
-		parts[at].lines = lines
+		parts[at].Lines = lines
 	}
 	var out strings.Builder
 	sections := 0
 	for _, p := range parts {
-		out.WriteString(strings.Join(p.lines, ""))
-		if p.name != "" {
+		out.WriteString(strings.Join(p.Lines, ""))
+		if p.Name != "" {
 			sections++
 		}
 	}
 	return out.String(), sections, nil
-}
-
-// repoSections cuts a file into its sections. A line that begins with a blank goes on with the value above it.
-func repoSections(text string) ([]repoSection, error) {
-	var parts []repoSection
-	key, number := "", 0
-	for line := range strings.Lines(text) {
-		number++
-		word := strings.TrimSpace(line)
-		comment := word == "" || word[0] == '#' || word[0] == ';'
-		if len(parts) == 0 && (comment || word[0] == '[') {
-			parts = append(parts, repoSection{})
-		}
-		switch {
-		case comment:
-		case word[0] == '[' && line[0] == '[' && strings.HasSuffix(word, "]"):
-			parts, key = append(parts, repoSection{name: word[1 : len(word)-1], options: map[string]string{}}), ""
-		case len(parts) == 0 || parts[len(parts)-1].name == "":
-			return nil, errors.New("the file is no list of repositories: line " + strconv.Itoa(number) + " stands in no section: " + word)
-		case (line[0] == ' ' || line[0] == '\t') && key != "":
-			parts[len(parts)-1].options[key] += "\n" + word
-		default:
-			before, after, ok := strings.Cut(word, "=")
-			if before2, after2, colon := strings.Cut(word, ":"); !ok || colon && len(before2) < len(before) {
-				before, after, ok = before2, after2, colon
-			}
-			if key = strings.ToLower(strings.TrimSpace(before)); !ok || key == "" {
-				return nil, errors.New("the file is no list of repositories: line " + strconv.Itoa(number) + " is no option: " + word)
-			}
-			parts[len(parts)-1].options[key] = strings.TrimSpace(after)
-		}
-		last := &parts[len(parts)-1]
-		last.lines = append(last.lines, line)
-	}
-	return parts, nil
 }

@@ -8,6 +8,6 @@ import "github.com/hostlerhq/hostler/modules"
 func All() []*modules.Module {
 	return []*modules.Module{
 		Apk, Apt, AptKey, AptRepository, Deb822Repository, Package, PackageFacts, PackageRepository, Pip,
-		Dnf, RPMKey, Zypper,
+		Dnf, RPMKey, Zypper, ZypperRepository,
 	}
 }
