@@ -151,7 +151,7 @@ func (h *Host) apply(ctx context.Context, actions []Action, req request) ([]Done
 
 // applyScript is apply by one script over the Conn.
 func (h *Host) applyScript(ctx context.Context, actions []Action, req request) ([]Done, *Report, error) {
-	mark := newMark()
+	mark := NewMark()
 	cmd, err := h.script(mark, actions, req)
 	if err != nil {
 		return nil, nil, err
@@ -273,8 +273,8 @@ func (a Action) show() string {
 	return text
 }
 
-// newMark makes a line that no program prints by chance.
-func newMark() string {
+// NewMark makes a line that no program prints by chance.
+func NewMark() string {
 	var raw [12]byte
 	_, _ = rand.Read(raw[:]) // never fails, crypto/rand says
 	return "@@" + hex.EncodeToString(raw[:])

@@ -71,7 +71,7 @@ func (g *Guard) Arm(h *Host, actions []Action) []Action {
 		return actions
 	}
 	if g.name == "" {
-		g.name = strings.TrimLeft(newMark(), "@")
+		g.name = strings.TrimLeft(NewMark(), "@")
 	}
 	arm := Action{
 		Why: "be ready to take back " + g.Why, Script: guardArm + g.Save + guardUndo + g.Undo + guardWatch,

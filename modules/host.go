@@ -56,6 +56,8 @@ type HostOptions struct {
 	// Job makes RunUser start the program as a job. Ended is what a job came to: RunUser gives it and runs nothing.
 	Job   *Job
 	Ended *Ran
+	// Ends opens the two ends of a task that goes from one host to another; nil in tests that need none.
+	Ends func(ctx context.Context) (Ends, error)
 	// Executor, when set, alters the host in place of scripts over Conn.
 	Executor Executor
 }

@@ -65,6 +65,9 @@ type Command struct {
 	Stdin []byte
 	// Input is large or endless input; it gets a session of its own.
 	Input io.Reader
+	// Duplex marks a program that talks with whoever gives its Input: every byte of its stdout is handed on at once. Otherwise
+	// some may wait for the next, while they could begin the mark of the end.
+	Duplex bool
 	// Stdout and Stderr take the output as it comes; what they take is not in Output.
 	Stdout, Stderr io.Writer
 	// User marks a program of the user's, which may leave children behind: a worker that one

@@ -70,6 +70,9 @@ func check(cmd Command) error {
 	if n != 1 {
 		return fmt.Errorf("a command needs exactly one of Argv, Script and Raw; it has %d", n)
 	}
+	if cmd.Duplex && (cmd.Input == nil || cmd.Stdout == nil || cmd.TTY || cmd.Raw != "") {
+		return errors.New("a command that talks with its input needs Input and Stdout, and takes neither a terminal nor Raw")
+	}
 	if cmd.Stdin != nil && cmd.Input != nil {
 		return errors.New("a command cannot have both Stdin and Input")
 	}
@@ -231,6 +234,7 @@ func (c *conn) runOn(ctx context.Context, w *worker, cmd Command, stdout, stderr
 	}
 	if w.once {
 		text = w.wrap(text)
+		w.flows = cmd.Duplex
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

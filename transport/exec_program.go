@@ -42,6 +42,9 @@ func program(token string, cmd Command, from source, stays bool) (string, error)
 		pipe = "printf " + printfFormat(cmd.Stdin) + " 2>/dev/null|"
 	}
 	run := "printf '" + token + "S;' >&3;" + pipe + "(" + body + ")" + redirect + ";printf '" + token + "E%s;' \"$?\" >&3;printf '" + token + "E;' >&4"
+	if cmd.Duplex {
+		run = "printf '" + token + "S;' >&3;(" + body + ")" + redirect + ";h_r=$?;exec 3>&-;printf '" + token + "E%s;' \"$h_r\" >&4"
+	}
 	if cmd.User && stays {
 		return "h_last;h_a=$h_b;" + run + ";h_left " + token + "\n", nil
 	}

@@ -28,6 +28,7 @@ type worker struct {
 	pid   atomic.Int64 // of the shell; 0 until its hello was read
 	pipes bool         // its printf is a builtin, so that stdin may travel in the text
 	once  bool         // the shell of one command
+	flows bool         // its stdout is the command's up to the end, and only stderr has a mark there
 	tty   bool         // both streams are one
 
 	greeted bool
@@ -138,16 +139,17 @@ func (w *worker) run(text string, stdout, stderr io.Writer, started func()) (res
 	}
 	started()
 	var errErr error
+	var errMark mark
 	errDone := make(chan struct{})
 	if w.tty {
 		close(errDone)
 	} else {
 		go func() {
 			defer close(errDone)
-			_, errErr = w.errs.next(stderr)
+			errMark, errErr = w.errs.next(stderr)
 		}()
 	}
-	m, outErr := w.out.next(stdout)
+	m, outErr := w.output(stdout)
 	if w.tty && (outErr == nil || isSink(outErr)) {
 		_, errErr = w.out.next(nil)
 	}
@@ -155,6 +157,9 @@ func (w *worker) run(text string, stdout, stderr io.Writer, started func()) (res
 		_ = w.sess.close() // the other stream cannot come to its mark either
 	}
 	<-errDone
+	if w.flows {
+		m = errMark
+	}
 	w.out.rest()
 	w.errs.rest()
 	for _, err := range []error{outErr, errErr} {
@@ -167,6 +172,14 @@ func (w *worker) run(text string, stdout, stderr io.Writer, started func()) (res
 		return result{}, w.fail(ErrLost, fmt.Errorf("unexpected mark %q", m.kind))
 	}
 	return result{status: n}, errors.Join(outErr, errErr)
+}
+
+// output copies the command's stdout up to its end.
+func (w *worker) output(stdout io.Writer) (mark, error) {
+	if w.flows {
+		return mark{}, w.out.flow(stdout)
+	}
+	return w.out.next(stdout)
 }
 
 // begin sends the program and reads that it began. The first one does not wait for the shell's hello.

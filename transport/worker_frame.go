@@ -73,6 +73,24 @@ func (f *frames) next(w io.Writer) (mark, error) {
 	}
 }
 
+// flow copies all that is left to w as it comes, without a look for marks. The error of w is given at the end.
+func (f *frames) flow(w io.Writer) error {
+	_, sinkErr := w.Write(f.buf)
+	f.buf = nil
+	if sinkErr == nil {
+		source := &failing{r: f.r}
+		if _, err := io.Copy(w, source); err == nil || source.err != nil {
+			return source.err
+		} else {
+			sinkErr = err
+		}
+	}
+	if _, err := io.Copy(io.Discard, f.r); err != nil {
+		return err
+	}
+	return &sinkError{sinkErr}
+}
+
 // fill reads once, into a buffer that doubles while reads fill it: idle workers and short
 // answers stay small.
 func (f *frames) fill() error {

@@ -5,5 +5,5 @@ import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
 func All() []*modules.Module {
-	return []*modules.Module{Git}
+	return []*modules.Module{Git, Synchronize}
 }

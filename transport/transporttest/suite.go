@@ -174,6 +174,7 @@ func execTests() []suiteTest {
 			h.expect(ctx, transport.Command{Argv: []string{"cat"}, Input: bytes.NewReader(much)}, string(much), "", 0)
 			h.expect(ctx, transport.Command{Argv: []string{"true"}, Stdin: much}, "", "", 0)
 		}},
+		{"talk", talk},
 		{"failing input", func(ctx context.Context, t *testing.T, h host) {
 			broken := errors.New("broken")
 			_, err := h.Exec(ctx, transport.Command{Argv: []string{"cat"}, Input: io.MultiReader(strings.NewReader("x"), failingReader{broken})})
