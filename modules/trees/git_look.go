@@ -96,7 +96,6 @@ type checkout struct {
 	dir             string // of the repository
 	there           bool   // dir is
 	separate        string
-	taken           bool // separate is there
 	exists          bool // there is a repository
 	before          string
 	modified        bool

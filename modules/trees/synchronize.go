@@ -218,7 +218,7 @@ func runSynchronize(ctx context.Context, h *modules.Host, a SynchronizeArgs) (re
 	if err != nil {
 		return result, err
 	}
-	if err := a.recursion(dest); err != nil {
+	if err := a.recursion(); err != nil {
 		return result, err
 	}
 	words := a.options(h.Planning())
@@ -303,10 +303,11 @@ func belowHome(place string) string {
 }
 
 // recursion refuses to link into what is linked to.
-func (a SynchronizeArgs) recursion(dest string) error {
+func (a SynchronizeArgs) recursion() error {
+	parent := path.Dir(a.Dest)
 	for _, dir := range a.LinkDest {
-		if path.IsAbs(dir) && strings.HasPrefix(path.Dir(dest), path.Clean(dir)) {
-			return fmt.Errorf("Hardlinking into a subdirectory of the source would cause recursion. %s and %s", path.Dir(dest), dest)
+		if path.IsAbs(dir) && strings.HasPrefix(parent+"/", path.Clean(dir)+"/") {
+			return fmt.Errorf("Hardlinking into a subdirectory of the source would cause recursion. %s and %s", parent, a.Dest)
 		}
 	}
 	return nil
@@ -338,7 +339,7 @@ func (r *SynchronizeResult) read(out string, linking bool) {
 	for line := range strings.Lines(out) {
 		line = strings.TrimRight(line, "\n")
 		told, is := strings.CutPrefix(line, changedMark)
-		r.Changed = r.Changed || is && !(linking && strings.HasPrefix(told, "."))
+		r.Changed = r.Changed || is && (!linking || !strings.HasPrefix(told, "."))
 		if line = strings.ReplaceAll(line, changedMark, ""); line != "" {
 			r.StdoutLines = append(r.StdoutLines, line)
 		}
@@ -358,7 +359,7 @@ func (a SynchronizeArgs) failure(ends modules.Ends, rc int, said string, there t
 	switch {
 	case rc == 127 && there.Status < 0:
 		return fmt.Errorf("%s has no rsync: install it there", where)
-	case there.Status == 127:
+	case there.Status == 126 || there.Status == 127:
 		return fmt.Errorf("the host has no rsync: install it there: %s", theirs)
 	}
 	return errors.New(strings.TrimSpace(strings.TrimSpace(said) + "\n" + theirs))
