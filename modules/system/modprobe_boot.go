@@ -126,7 +126,7 @@ func (a ModprobeArgs) boot(files []bootFile, folders [2]string) ([]bootFile, err
 		case own:
 		case loading && !present:
 			text = comment(f.text, a.loads)
-		case !loading && !(present && same):
+		case !loading && (!present || !same):
 			text = comment(f.text, func(line string) bool { return a.options(line) != nil })
 		default:
 			text = f.text
