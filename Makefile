@@ -1,8 +1,9 @@
-# The two commands: make demo (the main job on a fresh machine), make test (rings 1 to 3).
+# The two commands: make demo (the main job on a fresh machine), make test (rings 1 to 3). make e2e is ring 4.
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X github.com/hostlerhq/hostler/cmd.version=$(VERSION)
 LINT     = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+RUN      = .
 SUM      = $(GO) run ./internal/testsum
 
 .PHONY: all build install-links demo test unit script integration race e2e bench docs lint fmt fuzz prepare clean
@@ -34,6 +35,11 @@ script:
 
 integration:
 	$(GO) test -json -tags integration -timeout 60m ./integration/... ./jinja/... 2>&1 | $(SUM) -name integration -append .test-results
+
+# Whole Debian machines under QEMU; wants root, and some minutes and gigabytes for their disks the first time.
+e2e:
+	@./integration/prepare e2e
+	$(GO) test -json -tags e2e -timeout 90m -run '$(RUN)' ./integration/e2e/ 2>&1 | $(SUM) -name e2e -logs
 
 race:
 	$(GO) test -race -json ./... 2>&1 | $(SUM) -name race

@@ -25,11 +25,13 @@ type summary struct {
 	broken                  []string // packages that did not build or whose main failed
 	output                  map[key][]string
 	out                     io.Writer
+	logs                    bool
 }
 
 func main() {
 	name := flag.String("name", "tests", "what to call this run")
 	only := flag.String("run", "", "count only tests whose name begins so (after Test)")
+	logs := flag.Bool("logs", false, "print also what passing tests log")
 	results := flag.String("append", "", "add the counts to this file, for -total")
 	total := flag.String("total", "", "print the sum of a file of counts and nothing else")
 	runs := flag.Int("runs", 1, "with -total: how many runs must have counted")
@@ -37,7 +39,7 @@ func main() {
 	if *total != "" {
 		os.Exit(sum(*total, *runs))
 	}
-	s := &summary{name: *name, output: map[key][]string{}, out: os.Stdout}
+	s := &summary{name: *name, output: map[key][]string{}, out: os.Stdout, logs: *logs}
 	s.read(os.Stdin, *only)
 	os.Exit(s.finish(*results))
 }
@@ -75,6 +77,9 @@ func (s *summary) take(e event) {
 	case e.Test == "":
 	case e.Action == "pass":
 		s.passed++
+		if s.logs {
+			s.print(k)
+		}
 	case e.Action == "fail":
 		s.failed++
 		s.print(k)
