@@ -6,5 +6,5 @@ import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
 func All() []*modules.Module {
-	return []*modules.Module{Assemble, AuthorizedKey, Blockinfile, Copy, Fetch, File, Find, GetURL, IniFile, KnownHosts, Lineinfile, Replace, Slurp, Stat, Tempfile, Template, Unarchive, URI, YumRepository}
+	return []*modules.Module{Archive, Assemble, AuthorizedKey, Blockinfile, Copy, Fetch, File, Find, GetURL, IniFile, KnownHosts, Lineinfile, Replace, Slurp, Stat, Tempfile, Template, Unarchive, URI, YumRepository}
 }
