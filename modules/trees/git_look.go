@@ -12,7 +12,8 @@ import (
 )
 
 // gitLib begins every script: dest, git, umask, options for ssh, key file, what git asks a password for. The password, when there is
-// one, is the first line of standard input; git gets it by a program that lives as long as the script.
+// one, is standard input; git gets it by a program that reads it from a file of the user's own, and both live as long as the script.
+// New names what else is removed at the end.
 const gitLib = modules.ExpandLib + `
 absolute() {
 	__expand "$1"
@@ -30,19 +31,19 @@ fi
 GIT_SSH_COMMAND="${GIT_SSH:-${GIT_SSH_COMMAND:-ssh}}${GIT_SSH_OPTS:+ $GIT_SSH_OPTS} $opts"
 GIT_TERMINAL_PROMPT=${GIT_TERMINAL_PROMPT-0}
 export GIT_SSH_COMMAND GIT_TERMINAL_PROMPT
+asker= new=
+trap 'rm -rf -- ${asker:+"$asker"} ${new:+"$new"}' EXIT
+trap 'exit 1' HUP INT TERM
 if [ -n "$6" ]; then
-	IFS= read -r HOSTLER_GIT_PASSWORD
-	HOSTLER_GIT_FOR=$6
-	asker=$(umask 077; mktemp -d) || exit 1
-	trap 'rm -rf -- "$asker"' EXIT
-	trap 'exit 1' HUP INT TERM
-	GIT_ASKPASS=$asker/ask
-	export HOSTLER_GIT_PASSWORD HOSTLER_GIT_FOR GIT_ASKPASS
-	cat >"$GIT_ASKPASS" <<'END'
+	asker=$(mktemp -d) && (umask 077; cat >"$asker/password" && printf %s "$6" >"$asker/for") || exit 1
+	cat >"$asker/ask" <<'END'
 #!/bin/sh
-case $1 in *"$HOSTLER_GIT_FOR"*) printf '%s\n' "$HOSTLER_GIT_PASSWORD" ;; *) exit 1 ;; esac
+d=${0%/*}
+case $1 in *"$(cat "$d/for")"*) cat "$d/password" ;; *) exit 1 ;; esac
 END
-	chmod 700 "$GIT_ASKPASS"
+	chmod 700 "$asker/ask"
+	GIT_ASKPASS=$asker/ask
+	export GIT_ASKPASS
 fi
 shift 6
 `

@@ -57,14 +57,13 @@ say submodules "$(versions)"`
 	// archiveScript: file, format, version, 1 for a prefix, prefix.
 	archiveScript = inDest + `
 __expand "$1"; file=$__v
-new=$file.hostler-$$
-trap 'rm -f -- "$new"' EXIT
+new=$(mktemp -d "$(dirname -- "$file")/.hostler.XXXXXX") || exit 1
 set -- "$2" "$3" ${4:+--prefix="$5"}
 f=$1 v=$2; shift 2
-"$git" archive --format "$f" --output "$new" "$@" -- "$v" || exit 1
-if [ -f "$file" ] && cmp -s "$file" "$new"; then exit 0; fi
+"$git" archive --format "$f" --output "$new/archive" "$@" -- "$v" || exit 1
+if [ -f "$file" ] && cmp -s "$file" "$new/archive"; then exit 0; fi
 [ ! -d "$file" ] || { echo "$file is a directory" >&2; exit 1; }
-mv -f -- "$new" "$file" && say written 1`
+mv -f -- "$new/archive" "$file" && say written 1`
 	// afterScript: commit before, true to tell the difference.
 	afterScript = inDest + `
 say after "$("$git" rev-parse HEAD)"

@@ -64,9 +64,14 @@ func TestGitMistakes(t *testing.T) {
 	}
 }
 
-// fakeGit notes its arguments, and asks for two passwords as git does.
+// fakeGit notes its arguments and whether its environment has a password, and asks for two passwords as git does.
 const fakeGit = `#!/bin/sh
 printf '%s\n' "$*" >>"$LOG"
+! env | grep 'p@ss' >>"$LOG" || echo 'the environment has the password' >>"$LOG"
+case $1 in
+clone) for d; do :; done; mkdir "$d" ;;
+archive) while [ "$1" != --output ]; do shift; done; echo packed >"$2" ;;
+esac
 [ "$1" != ls-remote ] || {
 	"$GIT_ASKPASS" "Password for 'https://me@example.com': " >>"$LOG"
 	"$GIT_ASKPASS" "Password for 'https://me@elsewhere.com': " >>"$LOG" || echo refused >>"$LOG"
@@ -95,6 +100,37 @@ func TestGitPassword(t *testing.T) {
 	want := "--version\nls-remote -- https://me@example.com/x.git HEAD refs/heads/HEAD refs/tags/HEAD refs/tags/HEAD^{} refs/heads/HEAD\np@ss\nrefused\n"
 	if err != nil || string(data) != want {
 		t.Errorf("git was run with\n%s%v\nwant\n%s", data, err, want)
+	}
+}
+
+// TestGitLeavesNothing shows that neither the password nor a half archive stays on the host.
+func TestGitLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	git, temp := filepath.Join(dir, "git"), filepath.Join(dir, "tmp")
+	if err := os.WriteFile(git, []byte(fakeGit), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LOG", filepath.Join(dir, "log"))
+	t.Setenv("TMPDIR", temp)
+	r := runOn(t, openLocal(t), Git, "repo", "https://me:p%40ss@example.com/x.git", "dest", dir+"/c", "archive", dir+"/x.tar", "executable", git)
+	if r.Failed {
+		t.Fatal(r.Msg)
+	}
+	var names []string
+	for _, folder := range []string{dir, temp} {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	if got, want := strings.Join(names, " "), "c git log tmp x.tar"; got != want {
+		t.Errorf("there are %s, want %s", got, want)
 	}
 }
 
