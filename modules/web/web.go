@@ -193,13 +193,15 @@ func (req Request) redirected(resp Response) (Request, bool) {
 	if err != nil || to.Scheme != "http" && to.Scheme != "https" {
 		return req, false
 	}
+	// What is for one server is no other's business, and what was sent encrypted is nobody else's.
+	other := was.Host != to.Host || was.Scheme == "https" && to.Scheme == "http"
 	next := req
 	next.URL = to.String()
 	next.Headers = slices.DeleteFunc(slices.Clone(req.Headers), func(f Field) bool {
 		return slices.ContainsFunc(req.Unredirected, func(n string) bool { return strings.EqualFold(n, f.Name) }) ||
-			was.Host != to.Host && (strings.EqualFold(f.Name, "Authorization") || strings.EqualFold(f.Name, "Cookie"))
+			other && (strings.EqualFold(f.Name, "Authorization") || strings.EqualFold(f.Name, "Cookie"))
 	})
-	if was.Host != to.Host { // what is for one server is no other's business
+	if other {
 		next.Username, next.Password = "", ""
 	}
 	if resp.Status == 307 || resp.Status == 308 {
