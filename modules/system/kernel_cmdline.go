@@ -94,14 +94,19 @@ exit 0
 `
 
 // kernelCmdlineWrite: what makes the menu; the content of /etc/default/grub comes by standard input. The old one comes back when no
-// menu can be made of it.
+// menu was made of it, also for being killed: else nothing would ever make one again.
 const kernelCmdlineWrite = `p=/etc/default/grub
 if [ -L "$p" ]; then p=$(readlink -f "$p") || exit 1; fi
 old=$(mktemp "${p%/*}/.hostler.XXXXXX") && new=$(mktemp "${p%/*}/.hostler.XXXXXX") || exit 1
-trap 'rm -f -- "$old" "$new"' EXIT
+placed=
+end() { [ -z "$placed" ] || mv -f -- "$old" "$p"; rm -f -- "$old" "$new"; }
+trap end EXIT
 trap 'exit 1' HUP INT TERM
-cp -a -- "$p" "$old" && cp -a -- "$p" "$new" && cat >"$new" && mv -f -- "$new" "$p" || exit 1
-said=$("$@" 2>&1) || { rc=$?; mv -f -- "$old" "$p"; printf '%s\n' "$said" >&2; exit $rc; }`
+cp -a -- "$p" "$old" && cp -a -- "$p" "$new" && cat >"$new" || exit 1
+placed=1
+mv -f -- "$new" "$p" || exit 1
+said=$("$@" 2>&1) || { rc=$?; printf '%s\n' "$said" >&2; exit $rc; }
+placed=`
 
 // cmdline is what a look told.
 type cmdline struct {

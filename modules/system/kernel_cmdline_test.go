@@ -1,11 +1,15 @@
 package system
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/moduletest"
+	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
 func TestKernelCmdline(t *testing.T) {
@@ -40,6 +44,34 @@ func TestKernelCmdlineEdit(t *testing.T) {
 		}
 		if again := a.editGrub(got); again != got {
 			t.Errorf("%s, again: %q", c.what, again)
+		}
+	}
+}
+
+// TestKernelCmdlineKilled kills the change while the menu is made: the file must be the old one, or a second run would see nothing to do.
+func TestKernelCmdlineKilled(t *testing.T) {
+	transporttest.Installed(t, "busybox")
+	for _, shell := range [][]string{{"dash"}, {"busybox", "sh"}} {
+		dir := t.TempDir()
+		grub := filepath.Join(dir, "grub")
+		for name, maker := range map[string]string{"new": "exit 0", "old": "kill $P; kill $$", "failed": "exit 3"} {
+			if err := os.WriteFile(grub, []byte("old"), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			script := "P=$$; export P\n" + strings.ReplaceAll(kernelCmdlineWrite, grubDefaults, grub)
+			cmd := exec.Command(shell[0], append(shell[1:], "-c", script, "sh", "sh", "-c", maker)...)
+			cmd.Stdin = strings.NewReader("new")
+			out, err := cmd.CombinedOutput()
+			want := "new"
+			if name != "new" {
+				want = "old"
+			}
+			if text, _ := os.ReadFile(grub); string(text) != want || (err == nil) != (name == "new") {
+				t.Errorf("%s, %s: the file is %q, %v: %s", shell[0], name, text, err, out)
+			}
+			if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+				t.Errorf("%s, %s: left behind: %v", shell[0], name, entries)
+			}
 		}
 	}
 }
