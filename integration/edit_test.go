@@ -32,6 +32,7 @@ func byBoth(t *testing.T, pattern string, played func(t *testing.T, file string,
 	}
 	for _, file := range plays {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yml"), func(t *testing.T) {
+			t.Parallel()
 			want, wantState := played(t, file, "ansible-playbook")
 			got, state := played(t, file, bin, "play")
 			if diff := cmp.Diff(want, got); diff != "" {

@@ -65,7 +65,10 @@ func TestMachineOwn(t *testing.T) {
 		t.Fatal(plays, err)
 	}
 	for _, file := range plays {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".yml"), func(t *testing.T) { onOwnMachine(t, file, bin, "play") })
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yml"), func(t *testing.T) {
+			t.Parallel()
+			onOwnMachine(t, file, bin, "play")
+		})
 	}
 }
 
