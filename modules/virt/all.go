@@ -5,4 +5,4 @@ package virt
 import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{Net, Virt} }
+func All() []*modules.Module { return []*modules.Module{Net, Snapshot, Virt} }

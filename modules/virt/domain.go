@@ -10,15 +10,19 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 )
 
-// domainProbe tells of one domain: $1 the URI, $2 the name, $3 what is asked besides ("leftovers": snapshots and
-// checkpoints, "live": the definition as it runs).
-const domainProbe = virshLib + `names list --all --name
+// domainLook begins a probe that is about one domain: $1 the URI, which is shifted away, $2 the domain's name. It ends the probe when there is
+// no such domain.
+const domainLook = virshLib + `names list --all --name
 say version "$(virsh --version)"
 has "$names" "$1" || exit 0
 i=$(v dominfo "$1") || exit 0
 say info "$(printf '%s\n' "$i" | sed -e '/^CPU time:/d' -e '/^Used memory:/d')"
 tell xml v dumpxml "$1" --inactive --security-info
-case $2 in
+`
+
+// domainProbe tells of one domain: URI, name, what is asked besides ("leftovers": snapshots and checkpoints, "live": the definition as it
+// runs).
+const domainProbe = domainLook + `case $2 in
 leftovers) tell snapshots v snapshot-list "$1" --name; tell checkpoints v checkpoint-list "$1" --name ;;
 live) tell live v dumpxml "$1" ;;
 esac
