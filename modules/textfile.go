@@ -14,13 +14,15 @@ type TextFile struct {
 	Mode string
 	// Backup is where the old file is copied to first; "" is nowhere, and one that is there already is an error.
 	Backup string
+	// Validate, when set, is a program that looks at the new file, whose name is its last argument, before that takes its place.
+	Validate []string
 	// Empty removes the file.
 	Empty bool
 }
 
-// textFileScript: file, mode, backup; the content comes by standard input. Owner, mode and context stay, a link stays one. A file
+// textFileScript: file, mode, backup, what validates it; the content comes by standard input. Owner, mode and context stay, a link stays one. A file
 // that is a mount point of its own, as /etc/hosts is in a container, cannot be replaced and is written in place.
-const textFileScript = `p=$1 mode=$2 backup=$3
+const textFileScript = `p=$1 mode=$2 backup=$3; shift 3
 if [ -L "$p" ]; then p=$(readlink -f "$p") || exit 1; fi
 [ -z "$backup" ] || { (umask 077; set -C; : >"$backup") && { [ ! -e "$p" ] || cp -p -- "$p" "$backup"; }; } || exit 1
 t=$(mktemp "$(dirname -- "$p")/.hostler.XXXXXX") || exit 1
@@ -29,6 +31,7 @@ trap 'exit 1' HUP INT TERM
 new=
 if [ -e "$p" ]; then cp -a -- "$p" "$t"; else new=1; chmod 644 "$t"; fi && cat >"$t" || exit 1
 [ -z "$mode" ] || chmod "$mode" "$t" || exit 1
+[ $# -eq 0 ] || "$@" "$t" >/dev/null || exit 1
 if awk -v p="$p" '$5 == p { f = 1 } END { exit !f }' /proc/self/mountinfo 2>/dev/null; then cat "$t" >"$p" || exit 1
 else mv -f -- "$t" "$p" || exit 1; fi
 if [ -n "$new" ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then restorecon "$p" || exit 1; fi`
@@ -42,7 +45,7 @@ func (f TextFile) Write(why string) Action {
 	if f.Empty {
 		return Action{Why: why, Script: textFileRemove, Args: []string{f.Path, f.Backup}}
 	}
-	return Action{Why: why, Script: textFileScript, Args: []string{f.Path, f.Mode, f.Backup}, Stdin: []byte(f.Text)}
+	return Action{Why: why, Script: textFileScript, Args: append([]string{f.Path, f.Mode, f.Backup}, f.Validate...), Stdin: []byte(f.Text)}
 }
 
 // ReadText gives the file that a probe showed under a key, and whether it is there; one that cannot be read is an error.

@@ -47,6 +47,8 @@ func putTextFiles(t *testing.T, sh []string) {
 		{modules.TextFile{Path: in("gone"), Empty: true, Backup: in("went")}, ""},
 		{modules.TextFile{Path: in("no/folder"), Text: "x\n"}, "o such file or directory"},
 		{modules.TextFile{Path: in("there"), Text: "never\n", Backup: in("kept")}, "exist"},
+		{modules.TextFile{Path: in("fresh"), Text: "it's\n", Validate: []string{"grep", "-F", "it's"}}, ""},
+		{modules.TextFile{Path: in("fresh"), Text: "never\n", Validate: []string{"grep", "-F", "it's"}}, "exit status 1"},
 	} {
 		_, err := h.Change(t.Context(), c.file.Write("write it"))
 		if (err != nil) != (c.fail != "") || err != nil && !strings.Contains(err.Error(), c.fail) {

@@ -17,6 +17,7 @@ func All() []*modules.Module {
 		PamLimits,
 		Setup,
 		Sysctl,
+		Timesync,
 		Timezone,
 		WaitFor,
 	}
