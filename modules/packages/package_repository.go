@@ -373,6 +373,9 @@ exit $rc
 `
 
 func (a PackageRepositoryArgs) plan(kind RepositoryType, files repoFiles, want, is repoState) []modules.Action {
+	if kind == "apk" { // its file has others' repositories too, perhaps some that came meanwhile
+		want.source = a.apkLines(is.source)
+	}
 	actions := files.writes(want, is, "write ")
 	if len(actions) > 0 && a.UpdateCache && a.Enabled && a.State == modules.Present {
 		key := a.SignedBy
