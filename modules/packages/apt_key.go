@@ -129,7 +129,8 @@ if [ -s "$ring" ]; then
 fi
 case $ring in *.asc) pgp --yes -o "$h/armored" --enarmor "$h/all" && sed 's/ARMORED FILE/PUBLIC KEY BLOCK/; /^Comment:/d' "$h/armored" >"$h/all" || exit 1 ;; esac
 mkdir -p "${ring%/*}" && t=$(mktemp "${ring%/*}/.hostler.XXXXXX") || exit 1
-{ if [ -e "$ring" ]; then cp -p "$ring" "$t"; else chmod 644 "$t"; fi; } && cat "$h/all" >"$t" && mv -f "$t" "$ring" || { rm -f "$t"; exit 1; }
+trap 'rm -rf "$h" "$t"' EXIT
+{ if [ -e "$ring" ]; then cp -p "$ring" "$t"; else chmod 644 "$t"; fi; } && cat "$h/all" >"$t" && mv -f "$t" "$ring" || exit 1
 `
 
 // aptKeyRemove: file, fingerprint. A file without any other key goes.
@@ -138,7 +139,9 @@ armored=
 if grep -q -e '-----BEGIN PGP' "$1"; then armored=1; import old "$1" || exit 1; else cp "$1" "$h/old" || exit 1; fi
 pgp --no-default-keyring --keyring "$h/old" --yes --delete-keys "$2" </dev/null && pgp --no-default-keyring --keyring "$h/old" --export ${armored:+--armor} >"$h/all" || exit 1
 if [ -z "$(keys old | grep ^pub)" ]; then rm -f "$1"; exit; fi
-t=$(mktemp "${1%/*}/.hostler.XXXXXX") && cp -p "$1" "$t" && cat "$h/all" >"$t" && mv -f "$t" "$1" || { rm -f "$t"; exit 1; }
+t=$(mktemp "${1%/*}/.hostler.XXXXXX") || exit 1
+trap 'rm -rf "$h" "$t"' EXIT
+cp -p "$1" "$t" && cat "$h/all" >"$t" && mv -f "$t" "$1" || exit 1
 `
 
 // keyring is one file of keys.

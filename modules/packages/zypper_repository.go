@@ -115,14 +115,18 @@ exit 0
 `
 
 // zypperRepositoryWrite removes repositories, adds one and fetches its metadata: the number of those to remove, these, the alias whose metadata is
-// fetched or nothing, whether keys are trusted, and addrepo with its arguments or nothing. Where anything fails, all is put back.
+// fetched or nothing, whether keys are trusted, and addrepo with its arguments or nothing. Where anything fails, or we are killed, all is put back.
 const zypperRepositoryWrite = zypperWait + `
-repos=/etc/zypp/repos.d
+repos=/etc/zypp/repos.d saved=
+restore() {
+	[ -z "$saved" ] || { rm -f "$repos"/*.repo && cp -a "$d/repos/." "$repos/"; }
+	rm -rf "$d"
+}
 cp -a "$repos" "$d/repos" || exit 1
+saved=1
 step() {
 	run unlocked zypper --quiet --non-interactive --xmlout "$@" && return 0 || rc=$?
 	told
-	rm -f "$repos"/*.repo && cp -a "$d/repos/." "$repos/"
 	exit $rc
 }
 n=$1
@@ -136,6 +140,7 @@ alias=$1 import=$2
 shift 2
 [ $# = 0 ] || step "$@"
 [ -z "$alias" ] || step ${import:+--gpg-auto-import-keys} refresh --force -r "$alias"
+saved=
 `
 
 // zypperRefresh fetches all metadata: whether keys are trusted, an alias or nothing.

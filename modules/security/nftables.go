@@ -22,15 +22,16 @@ var NFTables = modules.Define("nftables", nftablesSource, runNFTables, modules.C
 // nft before anything is written, and takes the place of the old one in one step. For the next boot /etc/nftables.conf has to include the
 // file: include "/etc/nftables.d/*.nft".
 //
-//   - nftables:
-//     table: inet hypervisor
-//     content: |
-//     chain input {
-//     type filter hook input priority filter; policy drop;
-//     ct state established,related accept
-//     iif lo accept
-//     tcp dport { ssh, 16509 } accept
-//     }
+//	# What may come in.
+//	- nftables:
+//	    table: inet hypervisor
+//	    content: |
+//	      chain input {
+//	        type filter hook input priority filter; policy drop;
+//	        ct state established,related accept
+//	        iif lo accept
+//	        tcp dport { ssh, 16509 } accept
+//	      }
 type NFTablesArgs struct {
 	// Table is the family and the name: inet hypervisor.
 	Table string `arg:"table" required:"true"`
@@ -149,11 +150,11 @@ exit 0
 const nftLoad = nftLib + `umask 022
 mkdir -p -- "${3%/*}" || exit 1
 t=$(mktemp "${3%/*}/.hostler.XXXXXX") || exit 1
-trap 'rm -f -- "$t"' EXIT
+trap 'rm -f -- "$t" "$t.old"' EXIT
 trap 'exit 1' HUP INT TERM
 cat >"$t" && chmod 644 "$t" || exit 1
 [ ! -e "$3" ] || cp -p -- "$3" "$t.old" || exit 1
-nft -f "$t" || { rm -f -- "$t.old"; exit 1; }
+nft -f "$t" || exit 1
 if [ -e "$t.old" ]; then cat "$t" >"$t.old"; mv -f -- "$t.old" "$3"; else mv -f -- "$t" "$3"; fi || exit 1
 mkdir -p /run/hostler-nft && __listed "$1" "$2" >"$(__record "$1" "$2")"`
 

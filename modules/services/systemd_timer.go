@@ -22,11 +22,12 @@ var SystemdTimer = modules.Define("systemd_timer", systemdTimerSource, runSystem
 // SystemdTimerArgs see to a pair of units, NAME.service and NAME.timer: a command that systemd runs at times. What systemd would refuse is
 // refused before anything is written. Where no systemd answers, as in a chroot, the timer is written and enabled.
 //
-//   - systemd_timer:
-//     name: scrub
-//     command: /usr/sbin/zpool scrub tank
-//     on_calendar: Sun 03:00
-//     persistent: true
+//	# Read all blocks of a pool once a week.
+//	- systemd_timer:
+//	    name: scrub
+//	    command: /usr/sbin/zpool scrub tank
+//	    on_calendar: Sun 03:00
+//	    persistent: true
 type SystemdTimerArgs struct {
 	// Name of both units, without a suffix.
 	Name string `arg:"name" required:"true"`
@@ -200,8 +201,9 @@ exit 0
 
 // timerWrite: scope, name; both files come by standard input, the service first, each after a line with its number of bytes. systemd
 // looks at them in a folder of their own before they take their places.
-const timerWrite = timerLib + `t=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$t"' EXIT
+const timerWrite = timerLib + `w=
+t=$(mktemp -d) || exit 1
+trap 'rm -rf -- "$t" ${w:+"$w"}' EXIT
 trap 'exit 1' HUP INT TERM
 cat >"$t/both" || exit 1
 for u in service timer; do
@@ -216,7 +218,7 @@ if command -v systemd-analyze >/dev/null 2>&1; then
 fi
 mkdir -p -- "$dir" || exit 1
 for u in service timer; do
-	w=$(mktemp "$dir/.hostler.XXXXXX") && cat "$t/$name.$u" >"$w" && chmod 644 "$w" && mv -f -- "$w" "$dir/$name.$u" || { rm -f -- "$w"; exit 1; }
+	w=$(mktemp "$dir/.hostler.XXXXXX") && cat "$t/$name.$u" >"$w" && chmod 644 "$w" && mv -f -- "$w" "$dir/$name.$u" || exit 1
 done
 if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then restorecon "$dir/$name.service" "$dir/$name.timer" || exit 1; fi`
 
