@@ -20,9 +20,10 @@ var Getent = modules.Define("getent", getentSource, runGetent, modules.Aliases("
 // GetentArgs read a database of the host's name service (passwd, group, hosts, services …) into the fact getent_DATABASE: a dict from
 // the first field of each line to a list of the others.
 //
-//   - getent:
-//     database: passwd
-//     key: root
+//	# The account of root.
+//	- getent:
+//	    database: passwd
+//	    key: root
 type GetentArgs struct {
 	// Database to read.
 	Database string `arg:"database" required:"true"`

@@ -19,9 +19,10 @@ var Group = modules.Define("group", groupSource, runGroup,
 
 // GroupArgs make a group exist or not.
 //
-//   - group:
-//     name: libvirt
-//     system: true
+//	# A group of the system.
+//	- group:
+//	    name: libvirt
+//	    system: true
 type GroupArgs struct {
 	// Name of the group.
 	Name string `arg:"name" required:"true"`

@@ -20,10 +20,11 @@ var Sudoers = modules.Define("sudoers", sudoersSource, runSudoers, modules.Alias
 // SudoersArgs see to one rule of sudo, which is a file of its own in /etc/sudoers.d, of mode 0440. Visudo looks at the rule before anything
 // is written.
 //
-//   - sudoers:
-//     name: storage
-//     group: storage
-//     commands: [/usr/sbin/lvs, /usr/sbin/vgs]
+//	# Whoever sees to the storage may look at it.
+//	- sudoers:
+//	    name: storage
+//	    group: storage
+//	    commands: [/usr/sbin/lvs, /usr/sbin/vgs]
 type SudoersArgs struct {
 	// Name of the rule and of its file.
 	Name string `arg:"name" required:"true"`

@@ -23,13 +23,14 @@ var User = modules.Define("user", userSource, runUser,
 
 // UserArgs make a user account exist, as it is described, or not. What is not given is left as it is.
 //
-//   - user:
-//     name: alice
-//     groups: [libvirt, kvm]
-//     append: true
-//     password: "{{ password | password_hash('sha512') }}"
-//     generate_ssh_key: true
-//     ssh_key_type: ed25519
+//	# Somebody who may manage virtual machines.
+//	- user:
+//	    name: alice
+//	    groups: [libvirt, kvm]
+//	    append: true
+//	    password: "{{ password | password_hash('sha512') }}"
+//	    generate_ssh_key: true
+//	    ssh_key_type: ed25519
 type UserArgs struct {
 	// Name of the user.
 	Name string `arg:"name,alias=user" required:"true"`

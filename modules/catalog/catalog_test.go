@@ -4,11 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/hostlerhq/hostler/modules"
 	"github.com/hostlerhq/hostler/modules/catalog"
+	"github.com/hostlerhq/hostler/modules/packages"
 )
 
 func TestNamesAreUnique(t *testing.T) {
@@ -43,6 +47,44 @@ func TestEverythingIsDocumented(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExamplesAreTasks reads the examples of the manuals: tasks whose arguments the modules know. One that does not begin with a comment
+// gofmt makes a list of, and then it is no example any more.
+func TestExamplesAreTasks(t *testing.T) {
+	find := catalog.Lookup()
+	for _, m := range catalog.All() {
+		docs := m.Docs()
+		if listed.MatchString(docs.Description) {
+			t.Errorf("%s: its example has become a list, for it begins with no # comment", m.Name)
+		}
+		var tasks []map[string]any
+		if err := yaml.Unmarshal([]byte(docs.Examples), &tasks); err != nil {
+			t.Errorf("%s: its examples: %v", m.Name, err)
+		}
+		for _, task := range tasks {
+			for name, args := range task {
+				used, ok := find(name)
+				given, isMap := args.(map[string]any)
+				for arg := range given {
+					if ok && isMap && !takes(used, arg) {
+						t.Errorf("%s: its example gives %s the argument %s, which it has not", m.Name, name, arg)
+					}
+				}
+			}
+		}
+	}
+}
+
+var listed = regexp.MustCompile(`(?m)^ +- \w+:`)
+
+// takes reports that a module has an argument, or hands it on.
+func takes(m *modules.Module, arg string) bool {
+	names := m.ArgNames()
+	if m == packages.Package {
+		names = append(names, packages.PackageArgs{}.Knows()...)
+	}
+	return slices.Contains(names, arg)
 }
 
 func checkArgs(t *testing.T, at string, args []modules.ArgDoc) {

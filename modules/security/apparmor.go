@@ -19,11 +19,12 @@ var AppArmor = modules.Define("apparmor", apparmorSource, runAppArmor)
 // AppArmorArgs see to a profile in /etc/apparmor.d: its mode, and the rules in local/ which are added to it. Rules are checked by apparmor_parser
 // together with the profile before anything is written. The kernel gets what was changed at once.
 //
-//   - apparmor:
-//     profile: usr.sbin.libvirtd
-//     local: |
-//     /srv/iso/** r,
-//     mode: enforce
+//	# Let libvirt read images of a folder.
+//	- apparmor:
+//	    profile: usr.sbin.libvirtd
+//	    local: |
+//	      /srv/iso/** r,
+//	    mode: enforce
 type AppArmorArgs struct {
 	// Profile is the name of a file in /etc/apparmor.d.
 	Profile string `arg:"profile,alias=name" required:"true"`

@@ -20,12 +20,13 @@ var Firewalld = modules.Define("firewalld", firewalldSource, runFirewalld, modul
 
 // FirewalldArgs see to one setting of a zone of firewalld, or to a zone itself. Where firewalld does not run, permanent settings go into its files.
 //
-//   - firewalld:
-//     service: libvirt
-//     zone: internal
-//     permanent: true
-//     immediate: true
-//     state: enabled
+//	# Let others manage virtual machines, now and after a restart.
+//	- firewalld:
+//	    service: libvirt
+//	    zone: internal
+//	    permanent: true
+//	    immediate: true
+//	    state: enabled
 type FirewalldArgs struct {
 	// Service to let in.
 	Service *string `arg:"service" exclusive:"one"`

@@ -22,13 +22,14 @@ var IPTables = modules.Define("iptables", iptablesSource+iptablesRuleSource, run
 
 // IPTablesArgs see to one rule, chain or policy of the running packet filter. What is to be there after a restart must be saved besides.
 //
-//   - iptables:
-//     chain: INPUT
-//     protocol: tcp
-//     destination_port: 16509
-//     source: 192.0.2.0/24
-//     ctstate: NEW
-//     jump: ACCEPT
+//	# Let virsh of the neighbours in.
+//	- iptables:
+//	    chain: INPUT
+//	    protocol: tcp
+//	    destination_port: 16509
+//	    source: 192.0.2.0/24
+//	    ctstate: NEW
+//	    jump: ACCEPT
 type IPTablesArgs struct {
 	// Table that the chain is of.
 	Table iptablesTable `arg:"table" default:"filter"`

@@ -17,7 +17,8 @@ var SEBoolean = modules.Define("seboolean", sebooleanSource, runSEBoolean, modul
 
 // SEBooleanArgs switch a boolean of SELinux.
 //
-//   - seboolean: {name: virt_use_nfs, state: true, persistent: true}
+//	# Images may lie on NFS.
+//	- seboolean: {name: virt_use_nfs, state: true, persistent: true}
 type SEBooleanArgs struct {
 	// Name of the boolean.
 	Name string `arg:"name" required:"true"`

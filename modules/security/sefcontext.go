@@ -18,7 +18,9 @@ var SEFContext = modules.Define("sefcontext", sefcontextSource, runSEFContext, m
 
 // SEFContextArgs see to which files get which label when they are labelled. Files that are there keep theirs until restorecon runs.
 //
-//   - sefcontext: {target: '/iso(/.*)?', setype: virt_image_t}
+//	# A folder for images, which restorecon labels then.
+//	- sefcontext: {target: '/iso(/.*)?', setype: virt_image_t}
+//	- command: restorecon -R /iso
 type SEFContextArgs struct {
 	// Target is a regular expression for paths; with substitute it is a path.
 	Target string `arg:"target,alias=path" required:"true"`

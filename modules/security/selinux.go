@@ -20,7 +20,8 @@ var SELinux = modules.Define("selinux", selinuxSource, runSELinux, modules.Alias
 
 // SELinuxArgs see to the mode and the policy of SELinux, now and from the next boot on. The host is not rebooted; the result tells when it has to be.
 //
-//   - selinux: {policy: targeted, state: enforcing}
+//	# On, now and after a restart.
+//	- selinux: {policy: targeted, state: enforcing}
 type SELinuxArgs struct {
 	// State is the mode.
 	State selinuxMode `arg:"state" required:"true"`

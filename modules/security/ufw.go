@@ -21,9 +21,9 @@ var UFW = modules.Define("ufw", ufwSource, runUFW, modules.Aliases("community.ge
 
 // UFWArgs see to ufw: whether it is enabled, its policies, its rules.
 //
-//   - ufw: {rule: allow, port: ssh, proto: tcp}
-//
-//   - ufw: {state: enabled, policy: deny}
+//	# First ssh is let in, then all else kept out.
+//	- ufw: {rule: allow, port: ssh, proto: tcp}
+//	- ufw: {state: enabled, policy: deny}
 type UFWArgs struct {
 	// State of the firewall: enabled and disabled hold for the next boot too; reset also forgets all rules.
 	State *ufwState `arg:"state" oneof:"command"`

@@ -23,10 +23,11 @@ var Cron = modules.Define("cron", cronSource, runCron,
 // CronArgs see to one job of a user's crontab or of a file in /etc/cron.d, which is known by a comment with its name above it, or to one
 // variable there.
 //
-//   - cron:
-//     name: scrub
-//     special_time: weekly
-//     job: zpool scrub tank
+//	# Read all blocks of a pool once a week.
+//	- cron:
+//	    name: scrub
+//	    special_time: weekly
+//	    job: zpool scrub tank
 type CronArgs struct {
 	// Name of the job, in the comment above it, or of the variable.
 	Name string `arg:"name" required:"true"`

@@ -19,10 +19,11 @@ var Service = modules.Define("service", serviceSource+lookSource, runService,
 // ServiceArgs control a service under the host's service manager: systemd, OpenRC, or init scripts with update-rc.d, insserv or
 // chkconfig. With systemd it is the module systemd and takes that one's arguments too.
 //
-//   - service:
-//     name: chronyd
-//     state: started
-//     enabled: true
+//	# The clock is kept right, now and after a restart.
+//	- service:
+//	    name: chronyd
+//	    state: started
+//	    enabled: true
 type ServiceArgs struct {
 	// Name of the service.
 	Name string `arg:"name,alias=service,alias=unit" required:"true"`

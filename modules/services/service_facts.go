@@ -21,9 +21,10 @@ var ServiceFacts = modules.Define("service_facts", serviceFactsSource, runServic
 // ServiceFactsArgs gather the fact services: a dict from the names of services, under systemd with .service, to their name, state,
 // status and source. It takes no arguments.
 //
-//   - service_facts:
-//   - debug:
-//     var: ansible_facts.services['libvirtd.service'].state
+//	# What libvirt does.
+//	- service_facts:
+//	- debug:
+//	    var: ansible_facts.services['libvirtd.service'].state
 type ServiceFactsArgs struct{}
 
 // ServiceFactsResult holds the facts.

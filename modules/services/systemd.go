@@ -22,11 +22,12 @@ var Systemd = modules.Define("systemd", systemdSource+lookSource, runSystemd, mo
 // SystemdArgs control systemd's units: whether they run, start at boot or are masked. In a chroot, where no systemd answers, units are
 // still enabled and masked. A service that was started and has failed by the time the task looks again fails the task.
 //
-//   - systemd:
-//     name: libvirtd.socket
-//     state: started
-//     enabled: true
-//     daemon_reload: true
+//	# Libvirt is started when it is asked for.
+//	- systemd:
+//	    name: libvirtd.socket
+//	    state: started
+//	    enabled: true
+//	    daemon_reload: true
 type SystemdArgs struct {
 	// Name of the unit; without a suffix it is a service. Patterns are not taken.
 	Name string `arg:"name,alias=service,alias=unit"`

@@ -38,9 +38,10 @@ type Subcommand struct {
 
 // AlternativesArgs install a program as an alternative for a name, choose it, or remove it, by update-alternatives.
 //
-//   - alternatives:
-//     name: editor
-//     path: /usr/bin/vim.basic
+//	# Vim is the editor.
+//	- alternatives:
+//	    name: editor
+//	    path: /usr/bin/vim.basic
 type AlternativesArgs struct {
 	// Name of the group.
 	Name string `arg:"name" required:"true"`

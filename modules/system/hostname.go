@@ -24,9 +24,10 @@ var Hostname = modules.Define("hostname", hostnameSource, runHostname,
 // HostnameArgs see to the host's own name: under systemd by hostnamectl, the running name and the one for the next boot, elsewhere in the
 // file that the distribution has for it, which on Alpine is read at once and elsewhere at the next boot.
 //
-//   - hostname:
-//     name: "{{ inventory_hostname }}"
-//     update_hosts: true
+//	# Each host has its name of the inventory.
+//	- hostname:
+//	    name: "{{ inventory_hostname }}"
+//	    update_hosts: true
 type HostnameArgs struct {
 	// Name that the host shall have: at most 64 letters, digits, - and dots.
 	Name string `arg:"name" required:"true"`

@@ -20,8 +20,9 @@ var LocaleGen = modules.Define("locale_gen", localeGenSource, runLocaleGen, modu
 
 // LocaleGenArgs make locales by locale-gen, or remove them: by their lines in /etc/locale.gen, or as Ubuntu keeps them in /var/lib/locales.
 //
-//   - locale_gen:
-//     name: de_CH.UTF-8
+//	# Swiss German.
+//	- locale_gen:
+//	    name: de_CH.UTF-8
 type LocaleGenArgs struct {
 	// Name and encoding of the locales.
 	Name []string `arg:"name" required:"true"`

@@ -17,10 +17,11 @@ var Modprobe = modules.Define("modprobe", modprobeSource, runModprobe,
 
 // ModprobeArgs load or unload a module of the kernel, now and, with persistent, at each boot.
 //
-//   - modprobe:
-//     name: kvm_intel
-//     params: nested=1
-//     persistent: present
+//	# Guests may have guests of their own.
+//	- modprobe:
+//	    name: kvm_intel
+//	    params: nested=1
+//	    persistent: present
 type ModprobeArgs struct {
 	// Name of the module.
 	Name string `arg:"name" required:"true"`

@@ -26,10 +26,11 @@ var MountFacts = modules.Define("mount_facts", mountFactsSource, runMountFacts,
 // MountFactsArgs gather the facts mount_points, a dict by mount point, and aggregate_mounts, a list of all entries: device, file system,
 // options, sizes, UUID and where each comes from.
 //
-//   - mount_facts:
-//     fstypes: [nfs, nfs4]
-//     timeout: 10
-//     on_timeout: warn
+//	# What is mounted of other hosts; one that does not answer is passed over.
+//	- mount_facts:
+//	    fstypes: [nfs, nfs4]
+//	    timeout: 10
+//	    on_timeout: warn
 type MountFactsArgs struct {
 	// Sources to read, in this order: files, dynamic (/etc/mtab, /proc/mounts, /etc/mnttab, and mount_binary where none of them tells
 	// anything), static (/etc/fstab), or all. Of a mount point the first entry counts.

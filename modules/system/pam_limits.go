@@ -22,11 +22,12 @@ var PamLimits = modules.Define("pam_limits", pamLimitsSource, runPamLimits,
 
 // PamLimitsArgs see to one entry of limits.conf(5), which holds for whoever logs in from then on.
 //
-//   - pam_limits:
-//     domain: '@libvirt'
-//     limit_type: '-'
-//     limit_item: memlock
-//     value: unlimited
+//	# Guests may lock all of their memory.
+//	- pam_limits:
+//	    domain: '@libvirt'
+//	    limit_type: '-'
+//	    limit_item: memlock
+//	    value: unlimited
 type PamLimitsArgs struct {
 	// Domain is a user, a @group, a range of numbers, * or %.
 	Domain string `arg:"domain" required:"true"`

@@ -18,11 +18,12 @@ var Sysctl = modules.Define("sysctl", sysctlSource, runSysctl, modules.Aliases("
 
 // SysctlArgs see to an entry of a file of kernel settings, and to the running kernel.
 //
-//   - sysctl:
-//     name: net.ipv4.ip_forward
-//     value: '1'
-//     sysctl_file: /etc/sysctl.d/90-hypervisor.conf
-//     sysctl_set: true
+//	# Packets are passed on.
+//	- sysctl:
+//	    name: net.ipv4.ip_forward
+//	    value: '1'
+//	    sysctl_file: /etc/sysctl.d/90-hypervisor.conf
+//	    sysctl_set: true
 type SysctlArgs struct {
 	// Name of the setting.
 	Name string `arg:"name,alias=key" required:"true"`

@@ -20,8 +20,9 @@ var Timezone = modules.Define("timezone", timezoneSource, runTimezone, modules.A
 // TimezoneArgs see to the zone of the system's clock, and to whether the hardware clock has UTC: by timedatectl where that answers, else in
 // the distribution's files. Programs that run read the zone when they start; cron wants a restart.
 //
-//   - timezone:
-//     name: Europe/Berlin
+//	# The clock of Berlin.
+//	- timezone:
+//	    name: Europe/Berlin
 type TimezoneArgs struct {
 	// Name of the zone, as in /usr/share/zoneinfo.
 	Name string `arg:"name" oneof:"what"`

@@ -32,14 +32,15 @@ func (WaitState) Choices() []string {
 // WaitForArgs wait until a port is open or closed, until a file is there or not, or until either shows a text. Connections are made from
 // the host, through the connection to it; it needs no tool for that. Without port and path the timeout is waited out.
 //
-//   - wait_for:
-//     port: 16514
-//     timeout: 60
-//   - wait_for:
-//     path: /run/libvirt/libvirt-sock
-//   - wait_for:
-//     path: /var/log/cloud-init.log
-//     search_regex: 'finished at (\S+)'
+//	# A port, a file, a line in a file.
+//	- wait_for:
+//	    port: 16514
+//	    timeout: 60
+//	- wait_for:
+//	    path: /run/libvirt/libvirt-sock
+//	- wait_for:
+//	    path: /var/log/cloud-init.log
+//	    search_regex: 'finished at (\S+)'
 type WaitForArgs struct {
 	// Host to connect to, as the host itself knows it.
 	Host string `arg:"host" default:"127.0.0.1"`

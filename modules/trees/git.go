@@ -25,10 +25,11 @@ var Git = modules.Define("git", gitSource, runGit, modules.Aliases("ansible.buil
 // is whether another commit is checked out then. The password of a URL reaches git neither by its arguments nor does it stay in the
 // checkout's configuration.
 //
-//   - git:
-//     repo: https://git.example.com/vm-images.git
-//     dest: /srv/vm-images
-//     version: v1.4
+//	# A release of the images.
+//	- git:
+//	    repo: https://git.example.com/vm-images.git
+//	    dest: /srv/vm-images
+//	    version: v1.4
 type GitArgs struct {
 	// Repo is the repository's address, or a path on the host.
 	Repo modules.Address `arg:"repo,alias=name" required:"true"`

@@ -26,17 +26,18 @@ var Net = modules.Define("virt_net", netSource+netFieldsSource+virshSource, runN
 // says, the stored one and the running one. Reservations, ranges, names and port groups change while the network runs; what does not is up
 // to disrupt.
 //
-//   - virt_net:
-//     name: lab
-//     state: active
-//     autostart: true
-//     mode: nat
-//     ipv4:
-//     address: 10.77.0.1
-//     prefix: 24
-//     dhcp:
-//     ranges: [10.77.0.100-10.77.0.200]
-//     hosts: [{mac: '52:54:00:ab:00:01', ip: 10.77.0.2, name: one}]
+//	# A network behind the host, whose addresses libvirt gives out.
+//	- virt_net:
+//	    name: lab
+//	    state: active
+//	    autostart: true
+//	    mode: nat
+//	    ipv4:
+//	      address: 10.77.0.1
+//	      prefix: 24
+//	      dhcp:
+//	        ranges: [10.77.0.100-10.77.0.200]
+//	        hosts: [{mac: '52:54:00:ab:00:01', ip: 10.77.0.2, name: one}]
 type NetArgs struct {
 	// Name of the network.
 	Name string `arg:"name,alias=network"`

@@ -26,11 +26,12 @@ var Virt = modules.Define("virt", virtSource+virshSource+domainSource, runVirt, 
 // by what the XML says and not by its text; what it does not speak of stays, and so do UUID, MAC addresses and machine version. Changes of
 // state are waited for.
 //
-//   - virt:
-//     name: web-01
-//     xml: "{{ lookup('template', 'web-01.xml.j2') }}"
-//     state: running
-//     autostart: true
+//	# A virtual machine that runs, also after a restart of the host.
+//	- virt:
+//	    name: web-01
+//	    xml: "{{ lookup('template', 'web-01.xml.j2') }}"
+//	    state: running
+//	    autostart: true
 type Args struct {
 	// Name of the domain; with xml it may be left to that.
 	Name string `arg:"name,alias=guest"`

@@ -18,16 +18,16 @@ func (AsyncStatusMode) Choices() []string { return []string{"status", "cleanup"}
 
 // AsyncStatusArgs asks how a job is doing that a task with async and poll 0 started.
 //
-//   - command: /usr/local/bin/rebuild
-//     async: 3600
-//     poll: 0
-//     register: rebuild
-//
-//   - async_status: jid={{ rebuild.ansible_job_id }}
-//     register: job
-//     until: job.finished
-//     retries: 60
-//     delay: 60
+//	# A job that takes its time.
+//	- command: /usr/local/bin/rebuild
+//	  async: 3600
+//	  poll: 0
+//	  register: rebuild
+//	- async_status: jid={{ rebuild.ansible_job_id }}
+//	  register: job
+//	  until: job.finished
+//	  retries: 60
+//	  delay: 60
 type AsyncStatusArgs struct {
 	// The job's name: ansible_job_id of the result that started it.
 	ID string `arg:"jid" required:"true"`

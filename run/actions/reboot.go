@@ -21,9 +21,10 @@ var rebootSource string
 // RebootArgs reboot the host and wait until it is there again: by another boot_id, over a new connection, and with a command that succeeds.
 // A hypervisor with virtual machines that run is not rebooted unless vms says what is to become of them.
 //
-//   - reboot:
-//     reboot_timeout: 1800
-//     vms: shutdown
+//	# Guests are shut down first.
+//	- reboot:
+//	    reboot_timeout: 1800
+//	    vms: shutdown
 type RebootArgs struct {
 	// Seconds before the reboot, which shutdown takes as whole minutes.
 	PreRebootDelay int `arg:"pre_reboot_delay" default:"0"`
