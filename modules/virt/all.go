@@ -5,4 +5,6 @@ package virt
 import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
-func All() []*modules.Module { return []*modules.Module{Net, Snapshot, Virt} }
+func All() []*modules.Module {
+	return []*modules.Module{Info, Net, Pool, Snapshot, Virt, Volume}
+}

@@ -85,7 +85,7 @@ func (j *netJob) planDefine(n network) ([]modules.Action, error) {
 	if j.want == nil {
 		return nil, nil
 	}
-	if err := checkXML(j.host, j.want, n.version); err != nil {
+	if err := checkXML(j.host, j.want, n.version, true); err != nil {
 		return nil, err
 	}
 	if !n.exists {

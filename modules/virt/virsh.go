@@ -62,7 +62,10 @@ func (u *URI) DecodeArg(v any) error {
 const virshLib = `command -v virsh >/dev/null 2>&1 || { say fail "the host has no program virsh; it comes with the package libvirt-clients (Debian, Ubuntu) or libvirt-client"; exit 0; }
 __uri=$1; shift
 v() { virsh -q -c "$__uri" "$@"; }
-names() { names=$(v "$@" 2>/dev/null) || { say fail "$(v "$@" 2>&1 >/dev/null)"; exit 0; }; }
+names() {
+	names=$(v "$@" 2>/dev/null) || { say fail "$(v "$@" 2>&1 >/dev/null)"; exit 0; }
+	names=$(printf '%s\n' "$names" | sed 's/ *$//') # pool-list of libvirt 9.0 pads its names
+}
 has() { case "
 $1
 " in *"
@@ -147,9 +150,9 @@ func parseXML(text, root string) (*libvirt.Node, error) {
 	return n, nil
 }
 
-// checkXML refuses what this libvirt would drop from the user's XML without a word. Where libvirt is newer than what we know, define
-// --validate decides, and check mode, which cannot ask it, warns.
-func checkXML(h *modules.Host, doc *libvirt.Node, v libvirt.Version) error {
+// checkXML refuses what this libvirt would drop from the user's XML without a word. Where libvirt is newer than what we know, --validate
+// decides, and a warning is all where nothing is validated, as in check mode.
+func checkXML(h *modules.Host, doc *libvirt.Node, v libvirt.Version, validated bool) error {
 	problems, certain := libvirt.Unknown(doc, v)
 	if len(problems) == 0 {
 		return nil
@@ -158,7 +161,7 @@ func checkXML(h *modules.Host, doc *libvirt.Node, v libvirt.Version) error {
 	if certain {
 		return errors.New(text)
 	}
-	if h.Planning() {
+	if h.Planning() || !validated {
 		h.Warn("%s (seen by the schema of libvirt 9.0; this host's is %s)", text, v)
 	}
 	return nil

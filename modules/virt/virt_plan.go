@@ -71,7 +71,7 @@ func (j *virtJob) planDefine(d domain, first bool) ([]modules.Action, error) {
 		return nil, nil
 	}
 	if first {
-		if err := checkXML(j.host, j.want, d.version); err != nil {
+		if err := checkXML(j.host, j.want, d.version, true); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,92 @@
+//go:build integration
+
+package integration
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestVolumes makes, copies, links, grows and deletes volumes; each step a second time changes nothing.
+func TestVolumes(t *testing.T) {
+	v := startHypervisor(t)
+	bin := hostlerBinary(t)
+	play := func(args string) (string, int) {
+		return v.play(v.write("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_volume: {pool: p, "+args+"}\n"), bin, "play")
+	}
+	step := func(args, recap string) {
+		t.Helper()
+		if out, code := play(args); code != 0 || !strings.Contains(out, recap) {
+			t.Fatalf("%s: ended with %d, want %s:\n%s", args, code, recap, out)
+		}
+		if out, code := play(args); code != 0 || !strings.Contains(out, "changed=0") {
+			t.Fatalf("%s again: ended with %d:\n%s", args, code, out)
+		}
+	}
+	refused := func(args, want string) {
+		t.Helper()
+		if out, code := play(args); code == 0 || !strings.Contains(out, want) {
+			t.Errorf("%s: ended with %d, want %q:\n%s", args, code, want, out)
+		}
+	}
+	capacity := func(name, want string) {
+		t.Helper()
+		if out := v.virsh("vol-info", "--pool", "p", "--bytes", name); !strings.Contains(out, want+" bytes") {
+			t.Errorf("%s is to have %s bytes: %s", name, want, out)
+		}
+	}
+	refused("name: a, state: present, capacity: 1M", "storage pool p not found, or not active (virt_pool: {name: p, state: active})")
+	v.virsh("pool-define-as", "p", "dir", "--target", "/srv/p")
+	v.virsh("pool-build", "p")
+	v.virsh("pool-start", "p")
+	refused("name: a.qcow2, state: present", "volume 'a.qcow2' not present, but xml not specified")
+	step("name: a.qcow2, state: present, capacity: 10M, format: qcow2, preallocation: metadata", "changed=1")
+	capacity("a.qcow2", "10485760")
+	step("name: a.qcow2, state: present, capacity: 0.5G", "changed=1")
+	capacity("a.qcow2", "536870912")
+	step("name: a.qcow2, state: present, capacity: 10MB", "changed=0") // larger than asked is enough
+	refused("name: a.qcow2, state: present, capacity: 10MB, resize: exact", "volume a.qcow2 of pool p would shrink from 536870912 to 10000000 bytes, and what lies behind is lost")
+	refused("name: a.qcow2, state: present, capacity: 10M, format: raw", "is there with format qcow2, wanted raw: it is not made anew")
+	step("name: link.qcow2, state: present, backing: {volume: a.qcow2}", "changed=1")
+	capacity("link.qcow2", "536870912")
+	refused("name: small.qcow2, state: present, capacity: 1M, backing: {volume: a.qcow2}", "a linked clone of 1048576 bytes is smaller than what it stands on (/srv/p/a.qcow2: 536870912 bytes)")
+	refused("name: none.qcow2, state: present, backing: {volume: gone.qcow2}", "volume gone.qcow2 not found")
+	step("name: over.qcow2, state: present, capacity: 1G, backing: {path: /srv/p/a.qcow2}", "changed=1")
+	refused("name: a.qcow2, state: absent", "other volumes stand on it: link.qcow2 over.qcow2")
+	step("name: copy.raw, state: present, format: raw, clone_from: {volume: a.qcow2}", "changed=1")
+	capacity("copy.raw", "536870912")
+	step("name: 'a b.raw', allow_odd_name: true, state: present, capacity: 1M, format: raw, permissions: {mode: '0640'}", "changed=1")
+	v.run("sh", "-c", "truncate -s 3M /srv/p/put.raw") // put there without libvirt
+	step("name: put.raw, state: present, capacity: 4M", "changed=1")
+	capacity("put.raw", "4194304")
+
+	// A volume in use grows by way of its domain, and is not deleted.
+	v.virsh("define", v.write("d.xml", `<domain type='qemu'><name>g</name><memory unit='MiB'>16</memory><os><type>hvm</type></os><devices>
+<disk type='file'><driver name='qemu' type='qcow2'/><source file='/srv/p/link.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>`))
+	v.virsh("start", "g")
+	step("name: link.qcow2, state: present, capacity: 600M", "changed=1")
+	if out := v.virsh("domblkinfo", "g", "vda"); !strings.Contains(out, "629145600") {
+		t.Errorf("the domain sees another size: %s", out)
+	}
+	refused("name: link.qcow2, state: absent", "running domains use it: g (force: true does it all the same)")
+	refused("name: link.qcow2, state: deleted", "running domains use it: g")
+	v.virsh("destroy", "g")
+	for _, name := range []string{"link.qcow2", "over.qcow2", "copy.raw", "put.raw"} {
+		step("name: "+name+", state: absent", "changed=1")
+	}
+	step("name: 'a b.raw', allow_odd_name: true, state: deleted", "changed=1")
+	if out, code := play("command: list_volumes"); code != 0 || !strings.Contains(out, "ok=1") {
+		t.Errorf("list: %s", out)
+	}
+	step("name: x.raw, state: present, xml: \"<volume><name>x.raw</name><capacity unit='M'>2</capacity><target><format type='raw'/></target></volume>\"", "changed=1")
+	refused("name: y.raw, state: present, xml: \"<volume><name>y.raw</name><capacity unit='M'>2</capacity><targt/></volume>\"", "did you mean target?")
+
+	// What does not fit leaves nothing.
+	v.run("sh", "-c", "mkdir /srv/small; mount -t tmpfs -o size=2m small /srv/small")
+	v.virsh("pool-define-as", "small", "dir", "--target", "/srv/small")
+	v.virsh("pool-start", "small")
+	out, code := v.play(v.write("full.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_volume: {pool: small, name: big.raw, state: present, capacity: 8M, format: raw, preallocation: full}\n"), bin, "play")
+	if left, _ := v.run("ls", "/srv/small"); code == 0 || !strings.Contains(out, "free space where the pool lies") || strings.TrimSpace(left) != "" {
+		t.Errorf("a volume that does not fit: ended with %d, left %q:\n%s", code, left, out)
+	}
+}
