@@ -260,14 +260,14 @@ func (j secretJob) build(uuid string) *libvirt.Node {
 	return doc.Add(libvirt.New("usage", "", "type", string(j.UsageType)).Add(libvirt.New(j.usageElement(), j.UsageID)))
 }
 
-// known reports whether the value is the right one already.
+// known reports whether the value is the right one already. What a private secret holds only the note tells.
 func (j secretJob) known(k kept) bool {
 	text := base64.StdEncoding.EncodeToString(j.data)
-	if k.hash != "" {
-		sum := sha256.Sum256([]byte(text))
-		return k.hash == hex.EncodeToString(sum[:])
+	if j.Private {
+		return k.exists && k.note != "" && k.note == salted(k.salt, text)
 	}
-	return k.exists && k.note != "" && k.note == salted(k.salt, text)
+	sum := sha256.Sum256([]byte(text))
+	return k.hash == hex.EncodeToString(sum[:])
 }
 
 func salted(salt, text string) string {
