@@ -33,7 +33,7 @@ func TestWaitForGuests(t *testing.T) {
 	if out, code := v.run("sh", "-c", `ip address add 10.77.0.9/32 dev lo && ip neigh replace 10.77.0.9 lladdr 52:54:00:ab:00:01 nud permanent dev hvlab0`); code != 0 {
 		t.Fatalf("neighbour: %s", out)
 	}
-	if out, code := play("name: g, for: [ip], cidr: 10.77.0.0/24"); code != 0 || !strings.Contains(out, "10.77.0.9") {
+	if out, code := play("name: g, for: [ip], cidr: 10.77.0.0/24, timeout: 60s"); code != 0 || !strings.Contains(out, "10.77.0.9") {
 		t.Errorf("a guest with an address: ended with %d:\n%s", code, out)
 	}
 	listener := v.command("python3", "-c", `import socket
@@ -51,7 +51,7 @@ while True:
 	if _, err := said.Read(make([]byte, 16)); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := play("name: g, for: ['port:2222']"); code != 0 {
+	if out, code := play("name: g, for: ['port:2222'], timeout: 60s"); code != 0 {
 		t.Errorf("something that listens: ended with %d:\n%s", code, out)
 	}
 	if out, code := play("name: g, for: ['port:2223'], timeout: 1s, interval: 1s"); code == 0 || !strings.Contains(out, "g: no port:2223 after 1 s: running, 10.77.0.9") {

@@ -76,9 +76,23 @@ func (a InfoArgs) Check() error {
 	return nil
 }
 
+// addressLib is a piece of a probe: addresses NAME SOURCE prints the table of domifaddr. Before libvirt 10.6 the ARP table of Linux 6.10 and
+// later is Greek to it ("wrong nlmsg len"); ip neigh then tells the same.
+const addressLib = `addresses() {
+	v domifaddr --domain "$1" --full --source "$2" 2>/dev/null && return
+	[ "$2" = arp ] || return 1
+	v dumpxml "$1" 2>/dev/null | sed -n "s/.*<mac address='\\([^']*\\)'.*/\\1/p" | while read -r m; do
+		ip neigh show 2>/dev/null | while read -r ip _ dev word mac state; do
+			[ "$word" = lladdr ] && [ "$mac" = "$m" ] || continue
+			case $state/$ip in *FAILED*) ;; *:*) echo "$dev $mac ipv6 $ip/128" ;; *) echo "$dev $mac ipv4 $ip/32" ;; esac
+		done
+	done
+}
+`
+
 // infoProbe: $1 the URI, $2 what to gather in commas, $3 the sources of addresses in spaces, then names of domains. A domain costs one call,
 // a running one whose addresses are asked for one more for each source.
-const infoProbe = virshLib + `want=,$1, sources=$2; shift 2
+const infoProbe = virshLib + addressLib + `want=,$1, sources=$2; shift 2
 on() { case $want in *,"$1",*) return 0 ;; esac; return 1; }
 names list --all --name
 say version "$(virsh --version)"
@@ -106,7 +120,7 @@ if on domains; then
 			if on snapshots; then tell "snapshots$k" v snapshot-list "$n" --name; fi
 			on addresses && has "$running" "$n" || continue
 			for s in $sources; do
-				a=$(v domifaddr "$n" --full --source "$s" 2>/dev/null) && [ -n "$a" ] && { say "addresses$k" "$a"; break; }
+				a=$(addresses "$n" "$s") && [ -n "$a" ] && { say "addresses$k" "$a"; break; }
 			done
 		done
 	}

@@ -91,7 +91,7 @@ func (a WaitArgs) Check() error {
 }
 
 // waitProbe: URI, "agent" when the agents are to be asked, sources of addresses or "", names.
-const waitProbe = virshLib + `agent=$1 sources=$2; shift 2
+const waitProbe = virshLib + addressLib + `agent=$1 sources=$2; shift 2
 names list --all --name
 k=0
 for n do
@@ -101,7 +101,7 @@ for n do
 	[ "$s" = running ] || continue
 	[ -z "$agent" ] || ! v qemu-agent-command --domain "$n" --timeout 2 --cmd '{"execute":"guest-ping"}' >/dev/null 2>&1 || say "agent$k" yes
 	for f in $sources; do
-		a=$(v domifaddr --domain "$n" --full --source "$f" 2>/dev/null) && [ -n "$a" ] && { say "addresses$k" "$a"; break; }
+		a=$(addresses "$n" "$f") && [ -n "$a" ] && { say "addresses$k" "$a"; break; }
 	done
 done
 exit 0
