@@ -35,9 +35,9 @@ func (j *volumeJob) plan(d volume) ([]modules.Action, error) {
 	case !d.exists:
 		return nil, libvirt.NotThere("volume", j.Name)
 	case j.State == "deleted":
-		return []modules.Action{j.script("look who uses", usersScript, d), j.virsh("overwrite", "vol-wipe"), j.script("delete", deleteScript, d)}, nil
+		return []modules.Action{j.script("look who uses", usersScript, d), j.virsh("overwrite", "vol-wipe"), j.script("delete", deleteVolumeScript, d)}, nil
 	case j.State == "absent", j.Command == "delete":
-		return []modules.Action{j.script("delete", deleteScript, d)}, nil
+		return []modules.Action{j.script("delete", deleteVolumeScript, d)}, nil
 	case j.Command == "wipe":
 		return []modules.Action{j.script("look who uses", usersScript, d), j.virsh("overwrite", "vol-wipe")}, nil
 	case j.Command == "resize":
@@ -199,8 +199,8 @@ v vol-list --pool "$pool" | sed 's/^ *//; s/  .*//' | while IFS= read -r o; do
 	v vol-dumpxml --pool "$pool" --vol "$o" 2>/dev/null | sed -n '/<backingStore>/,/<\/backingStore>/p' | grep -F -e "<path>$path</path>" >/dev/null && printf '%s ' "$o"
 done | { read -r o; [ -z "$o" ] || { echo "other volumes stand on it: $o (force: true does it all the same)" >&2; exit 1; }; }`
 
-// deleteScript is usersScript, and then the end of the volume.
-const deleteScript = "(" + usersScript + "\n) || exit 1\n" + `virsh -q -c "$1" vol-delete --pool "$2" --vol "$3"`
+// deleteVolumeScript is usersScript, and then the end of the volume.
+const deleteVolumeScript = "(" + usersScript + "\n) || exit 1\n" + `virsh -q -c "$1" vol-delete --pool "$2" --vol "$3"`
 
 func (j *volumeJob) script(why, script string, d volume) modules.Action {
 	force := "no"
