@@ -24,9 +24,10 @@ var Timesync = modules.Define("timesync", timesyncSource, runTimesync, modules.C
 // and is started anew after a change. With wait or max_skew the task goes on once the clock follows a server, as is well before a cluster
 // is made. The program itself comes by package; where nothing starts services, as in a chroot, only its file is written.
 //
-//   - timesync:
-//     servers: [ntp1.lab.example, ntp2.lab.example]
-//     max_skew: 0.1
+//	# The servers of the house.
+//	- timesync:
+//	    servers: [ntp1.lab.example, ntp2.lab.example]
+//	    max_skew: 0.1
 type TimesyncArgs struct {
 	// Servers are names or addresses, each one server. Other sources in the program's own file are commented out; those of files that
 	// chrony's includes are warned of. Without servers and pools the sources stay as they are.

@@ -24,14 +24,15 @@ var Snapshot = modules.Define("virt_snapshot", snapshotSource+virshSource, runSn
 // as well when the domain runs; an external one leaves the images as they are and goes on in overlays beside them. What this host's libvirt
 // cannot do, and what would leave data that do not fit together, is refused before anything is done.
 //
-//   - virt_snapshot:
-//     domain: web-01
-//     name: before-upgrade
-//     description: before the upgrade to 2.0
-//   - virt_snapshot:
-//     domain: web-01
-//     name: before-upgrade
-//     state: reverted
+//	# Before an upgrade, and back again.
+//	- virt_snapshot:
+//	    domain: web-01
+//	    name: before-upgrade
+//	    description: before the upgrade to 2.0
+//	- virt_snapshot:
+//	    domain: web-01
+//	    name: before-upgrade
+//	    state: reverted
 type SnapshotArgs struct {
 	// Domain whose snapshots they are.
 	Domain string `arg:"domain,alias=guest" required:"true"`
