@@ -352,7 +352,9 @@ func (h *Host) put(ctx context.Context, why, path string, r io.Reader, opts File
 		return ErrPlanned
 	}
 	if opts.Backup != "" {
-		if _, err := h.Change(ctx, Action{Why: "back up " + path, Argv: []string{"cp", "-p", "--", path, opts.Backup}}); err != nil {
+		if _, err := h.Change(ctx, Action{
+			Why: "back up " + path, Script: `cp -p -- "$1" "$2" || { rm -f -- "$2"; exit 1; }`, Args: []string{path, opts.Backup},
+		}); err != nil {
 			return err
 		}
 	}

@@ -24,20 +24,26 @@ type TextFile struct {
 // that is a mount point of its own, as /etc/hosts is in a container, cannot be replaced and is written in place.
 const textFileScript = `p=$1 mode=$2 backup=$3; shift 3
 if [ -L "$p" ]; then p=$(readlink -f "$p") || exit 1; fi
-[ -z "$backup" ] || { (umask 077; set -C; : >"$backup") && { [ ! -e "$p" ] || cp -p -- "$p" "$backup"; }; } || exit 1
-t=$(mktemp "$(dirname -- "$p")/.hostler.XXXXXX") || exit 1
-trap 'rm -f -- "$t"' EXIT
+t= kept=
+trap '[ -z "$t" ] || rm -f -- "$t"; [ -z "$kept" ] || rm -f -- "$kept"' EXIT
 trap 'exit 1' HUP INT TERM
+if [ -n "$backup" ]; then
+	(umask 077; set -C; : >"$backup") || exit 1
+	kept=$backup
+	[ ! -e "$p" ] || cp -p -- "$p" "$backup" || exit 1
+fi
+t=$(mktemp "$(dirname -- "$p")/.hostler.XXXXXX") || exit 1
 new=
 if [ -e "$p" ]; then cp -a -- "$p" "$t"; else new=1; chmod 644 "$t"; fi && cat >"$t" || exit 1
 [ -z "$mode" ] || chmod "$mode" "$t" || exit 1
 [ $# -eq 0 ] || "$@" "$t" >/dev/null || exit 1
-if awk -v p="$p" '$5 == p { f = 1 } END { exit !f }' /proc/self/mountinfo 2>/dev/null; then cat "$t" >"$p" || exit 1
+if awk -v p="$p" '$5 == p { f = 1 } END { exit !f }' /proc/self/mountinfo 2>/dev/null; then kept=; cat "$t" >"$p" || exit 1
 else mv -f -- "$t" "$p" || exit 1; fi
+kept=
 if [ -n "$new" ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then restorecon "$p" || exit 1; fi`
 
 // textFileRemove: file, backup.
-const textFileRemove = `[ -z "$2" ] || { (umask 077; set -C; : >"$2") && cp -p -- "$1" "$2"; } || exit 1
+const textFileRemove = `[ -z "$2" ] || { (umask 077; set -C; : >"$2") && { cp -p -- "$1" "$2" || { rm -f -- "$2"; exit 1; }; }; } || exit 1
 rm -f -- "$1"`
 
 // Write gives the action that puts the file in its place, all of it or nothing.

@@ -123,14 +123,14 @@ say files "$(each below ! -type d)"
 
 // packScript: temporary file, archive so far, folder, format, file to pack by itself or nothing. Names come by standard input. It tells
 // the new file's checksum and size, or that the old one has the same in it.
-const packScript = `t=$1 p=$2 root=$3 format=$4 single=$5
+const packScript = newFileLib + `t=$1 p=$2 root=$3 format=$4 single=$5
 trap '[ -n "$keep" ] || rm -f -- "$t"; rm -f -- "$t.names"' EXIT
 trap 'exit 1' HUP INT TERM
 keep=
 sha() { s=$(sha1sum); printf '%s\n' "${s%% *}"; }
 case $format in gz) z=gzip ;; bz2) z=bzip2 ;; xz) z=xz ;; zip) z=zip ;; *) z=cat ;; esac
 if ! command -v "$z" >/dev/null 2>&1; then echo "the host has no $z" >&2; exit 1; fi
-(umask 077; set -C; : >"$t") && (umask 077; cat >"$t.names") || exit 1
+new_file "$t" && (umask 077; cat >"$t.names") || exit 1
 pack() { case $z in cat) cat ;; gzip) gzip -nc ;; *) "$z" -c ;; esac; }
 unpack() { case $z in cat) cat ;; *) "$z" -dc 2>/dev/null ;; esac; }
 if [ "$format" = zip ]; then

@@ -26,7 +26,7 @@ type Attributes struct {
 	SEType string `arg:"setype"`
 	// SELevel is the level of the SELinux context.
 	SELevel string `arg:"selevel"`
-	// UnsafeWrites is taken for playbooks that set it; files are written to a new one that then takes the old one's place.
+	// UnsafeWrites writes a file in place where a new one cannot take its place, as where it is a mount point of its own; others may read half of it then.
 	UnsafeWrites bool `arg:"unsafe_writes"`
 }
 

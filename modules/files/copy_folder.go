@@ -322,7 +322,7 @@ const placeLib = `
 place() {
 	if [ -f "$1" ] && [ ! -L "$1" ]; then
 		chown "$(stat -c '%u:%g' -- "$1")" "$2" 2>/dev/null
-		[ -z "$4" ] || cp -p -- "$1" "$4" || return 1
+		[ -z "$4" ] || cp -p -- "$1" "$4" || { rm -f -- "$4"; return 1; }
 	fi
 	chmod "$3" "$2" || return 1
 	if [ -L "$1" ]; then mv -f -T -- "$2" "$1"; else mv -f -- "$2" "$1"; fi
@@ -334,7 +334,8 @@ const untarScript = placeLib + `t=$1; shift
 trap 'rm -rf -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
 (umask 077; mkdir -- "$t") || exit 1
-tar -xof - -C "$t" || exit 1
+err=$(tar -xof - -C "$t" 2>&1) || { err=${err%%"
+"*}; printf '%s\n' "${err##*: }" >&2; exit 1; }
 i=0
 while [ $# -gt 0 ]; do
 	place "$1" "$t/$i" "$2" "$3" || exit 1

@@ -95,12 +95,12 @@ func copyRemoteFolder(ctx context.Context, h *modules.Host, a CopyArgs, from inf
 }
 
 // copyScript copies files within the host, five arguments each: file, place, temporary file, mode, backup.
-const copyScript = placeLib + `t=
+const copyScript = newFileLib + placeLib + `t=
 trap '[ -z "$t" ] || rm -f -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
 while [ $# -gt 0 ]; do
 	t=$3
-	(umask 077; set -C; : >"$t") && cp -- "$1" "$t" && place "$2" "$t" "$4" "$5" || exit 1
+	new_file "$t" && cp -- "$1" "$t" && place "$2" "$t" "$4" "$5" || exit 1
 	shift 5
 done
 `

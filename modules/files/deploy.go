@@ -52,7 +52,8 @@ type target struct {
 	at      info
 	missing []string // folders to make
 	blocked string
-	slash   bool // dest ended in a slash
+	closed  string // where temporary files go instead when none can be made beside it
+	slash   bool   // dest ended in a slash
 	before  []byte
 	hasText bool // before was read
 	real    info // what a link leads to, for edits only
@@ -86,18 +87,32 @@ $missing"
 done
 say missing "$missing"
 [ -d "$up" ] || [ ! -e "$up" ] || say blocked "$up"
+[ -w "$up" ] || say closed "${TMPDIR:-/tmp}"
 if [ "$8" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ] && [ "$(wc -c <"$p")" -le "$8" ]; then show before "$p"; fi
 `
 
+// newFileLib is a shell function that makes an empty file where there is none, for its owner alone, and says why it cannot.
+//
+//	new_file FILE
+const newFileLib = `
+nl='
+'
+new_file() {
+	err=$( (umask 077; set -C; : >"$1") 2>&1) || { printf 'cannot create a file in %s: %s\n' "${1%/*}" "${err##*: }" >&2; return 1; }
+}
+`
+
 // writeScript: file, temporary file, 1 when it is there already, mode, owner and group for chown, owner and group that are kept if
-// possible, SELinux context, chattr's word, backup, then the words of the validating command.
-const writeScript = `p=$1 t=$2 there=$3 mode=$4 own=$5 keep=$6 context=$7 chattr=$8 backup=$9
-shift 9
-trap '[ ! -e "$t" ] || rm -f -- "$t"' EXIT
+// possible, SELinux context, chattr's word, backup, 1 to write in place where the new file cannot take it (unsafe_writes), then the words
+// of the validating command. What fails leaves the old file whole and nothing beside it.
+const writeScript = newFileLib + `p=$1 t=$2 there=$3 mode=$4 own=$5 keep=$6 context=$7 chattr=$8 backup=$9 unsafe=${10}
+shift 10
+kept= old=
+trap '[ ! -e "$t" ] || rm -f -- "$t"; [ -z "$kept" ] || rm -f -- "$kept"; [ -z "$old" ] || rm -f -- "$old"' EXIT
 trap 'exit 1' HUP INT TERM
 if [ -z "$there" ]; then
-	(umask 077; set -C; : >"$t") || exit 1
-	err=$(dd bs=65536 conv=fsync of="$t" 2>&1) || { printf '%s\n' "$err" >&2; exit 1; }
+	new_file "$t" || exit 1
+	err=$(dd bs=65536 conv=fsync of="$t" 2>&1) || { printf '%s\n' "${err%%$nl*}" >&2; exit 1; }
 fi
 [ -z "$keep" ] || chown "$keep" "$t" 2>/dev/null || :
 [ -z "$own" ] || chown "$own" "$t" || exit 1
@@ -114,12 +129,29 @@ if [ $# -gt 0 ]; then
 	said=$("$@" 2>&1 </dev/null); rc=$?
 	if [ $rc -ne 0 ]; then printf 'failed to validate: %s: exit status %s: %s\n' "$*" "$rc" "$said" >&2; exit 1; fi
 fi
-if [ -n "$backup" ]; then cp -p -- "$p" "$backup" || exit 1; fi
+if [ -n "$backup" ]; then kept=$backup; cp -p -- "$p" "$backup" || exit 1; fi
+in_place() {
+	old=$(mktemp "${TMPDIR:-/tmp}/hostler.XXXXXXXX") && cat <"$p" >"$old" || return 1
+	if ! err=$(cat <"$t" 2>&1 >"$p"); then
+		printf 'write in place: %s\n' "${err##*: }" >&2
+		cmp -s "$old" "$p" || cat <"$old" >"$p" || kept= old=
+		return 1
+	fi
+	[ -z "$own" ] || chown "$own" "$p" || return 1
+	[ $((0$(stat -c %a -- "$p"))) = $((0$mode)) ] || chmod "$mode" "$p" || return 1
+	[ -z "$context" ] || chcon "$context" "$p"
+}
 if [ -L "$p" ]; then mv -f -T -- "$t" "$p" || exit 1
 elif [ -d "$p" ]; then echo "$p is a directory" >&2; exit 1
-else mv -f -- "$t" "$p" || exit 1; fi
+elif [ -z "$unsafe" ] || [ ! -f "$p" ]; then mv -f -- "$t" "$p" || exit 1
+else mv -f -- "$t" "$p" 2>/dev/null || in_place || exit 1; fi
+kept=
 [ -z "$chattr" ] || chattr "$chattr" "$p"
 `
+
+// cpScript: file, temporary file.
+const cpScript = newFileLib + `new_file "$2" || exit 1
+cp -- "$1" "$2" || { rm -f -- "$2"; exit 1; }`
 
 func (d *deployment) parse(r *modules.Report) (target, error) {
 	var t target
@@ -129,7 +161,7 @@ func (d *deployment) parse(r *modules.Report) (target, error) {
 	}
 	readExtras(r, "at", &t.at)
 	t.at.sha1 = firstWord(r.Text("sum"))
-	t.missing, t.blocked, t.slash = r.Lines("missing"), r.Text("blocked"), r.Text("slash") != ""
+	t.missing, t.blocked, t.slash, t.closed = r.Lines("missing"), r.Text("blocked"), r.Text("slash") != "", r.Text("closed")
 	t.before, t.hasText = r.Bytes("before"), r.Has("before")
 	t.ids, t.umask = d.attributes.readIDs(r), readUmask(r)
 	return t, nil
@@ -187,8 +219,10 @@ func (d *deployment) plan(t target, temp, backup string) ([]modules.Action, info
 		})
 	}
 	if d.remote != "" {
-		temp = tempBeside(t.at.path)
-		actions = append(actions, modules.Action{Why: fmt.Sprintf("copy %s", d.remote), Argv: []string{"cp", "--", d.remote, temp}})
+		temp = d.temp(t)
+		actions = append(actions, modules.Action{
+			Why: fmt.Sprintf("copy %s to %s", d.remote, t.at.path), Script: cpScript, Args: []string{d.remote, temp},
+		})
 	}
 	write, then, err := d.write(t, temp, backup)
 	return append(actions, write), then, err
@@ -244,11 +278,11 @@ func (d *deployment) write(t target, temp, backup string) (modules.Action, info,
 	}
 	there, stdin := "1", []byte(nil)
 	if temp == "" {
-		temp, there, stdin = tempBeside(t.at.path), "", append([]byte{}, d.content...)
+		temp, there, stdin = d.temp(t), "", append([]byte{}, d.content...)
 	}
 	return modules.Action{
 		Why: "write " + t.at.path, Script: writeScript, Stdin: stdin,
-		Args: append([]string{t.at.path, temp, there, chmodMode(mode), own, keep, context, chattr, backup}, validate...),
+		Args: append([]string{t.at.path, temp, there, chmodMode(mode), own, keep, context, chattr, backup, given(d.attributes.UnsafeWrites, "1")}, validate...),
 	}, then, nil
 }
 
@@ -272,6 +306,14 @@ func tempBeside(file string) string {
 	var raw [6]byte
 	_, _ = rand.Read(raw[:]) // never fails, crypto/rand says
 	return file[:strings.LastIndexByte(file, '/')+1] + ".hostler." + hex.EncodeToString(raw[:])
+}
+
+// temp is a name for the new file: beside the old one, but where unsafe_writes allows to write in place and the folder takes no files.
+func (d *deployment) temp(t target) string {
+	if d.attributes.UnsafeWrites && t.closed != "" && t.at.exists {
+		return tempBeside(t.closed + "/" + base(t.at.path))
+	}
+	return tempBeside(t.at.path)
 }
 
 // outcome is what became of a deployment.
@@ -334,7 +376,7 @@ func (d *deployment) upload(ctx context.Context, h *modules.Host, args []string)
 	if d.same(t) || d.kept(t) || d.refuse(t) != nil {
 		return "", nil
 	}
-	temp := tempBeside(t.at.path)
+	temp := d.temp(t)
 	if len(t.missing) > 0 {
 		// The folder is made by the same plan that moves the file, so the upload waits in the folder above.
 		temp = tempBeside(t.missing[0])

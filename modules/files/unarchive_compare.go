@@ -26,6 +26,8 @@ func (a UnarchiveArgs) tarDiffers(u unpacked, line string) bool {
 		return u.uid == 0 && a.Group == ""
 	case strings.HasSuffix(line, ": Mode differs"):
 		return a.Mode.IsZero()
+	case strings.HasSuffix(line, ": Size differs"): // tar gives its time also to a file that it could not write whole
+		return true
 	}
 	return strings.HasSuffix(line, ": Mod time differs") || strings.HasSuffix(line, ": Warning: Cannot stat: No such file or directory") ||
 		strings.Contains(line, ": Invalid owner") || strings.Contains(line, ": Invalid group")

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -209,6 +210,24 @@ func TestUnarchivePicks(t *testing.T) {
 			if got := snapshot(t, dest); !strings.Contains(got, one.there) || strings.Contains(got, "hello") {
 				t.Errorf("%v:\n%s", one.args, got)
 			}
+		}
+	})
+}
+
+// A full disk leaves a file that has its time and not its content.
+func TestUnarchiveCutFile(t *testing.T) {
+	onFullShells(t, func(t *testing.T, c *shConn) {
+		dir := t.TempDir()
+		tarOf(t, dir+"/a.tar", false)
+		args := []any{"src", dir + "/a.tar", "dest", dir, "remote_src", true}
+		want(t, "first", run(t, c, modules.HostOptions{}, Unarchive, args...), "changed", true, "failed", nil)
+		file := dir + "/app/a b"
+		if err := errors.Join(os.Truncate(file, 2), os.Chtimes(file, packedAt, packedAt)); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "cut", run(t, c, modules.HostOptions{}, Unarchive, args...), "changed", true, "failed", nil)
+		if data, err := os.ReadFile(file); err != nil || string(data) != "hello\n" {
+			t.Errorf("%q %v", data, err)
 		}
 	})
 }

@@ -141,6 +141,11 @@ web_fetch() {
 	if [ "$rc" = 0 ] && [ "$status" = 206 ] && [ -f "$w/first" ]; then mv "$w/first" "$w/head"; status=200; fi
 }
 web_fetch "$@"
+case $w_tool$rc in
+curl23 | wget3) # they do not say why
+	w_says=$(printf x | cat 2>&1 >>"$out")
+	[ -z "$w_says" ] || printf 'cannot write %s: %s\n' "$out" "${w_says##*: }" >"$w/err" ;;
+esac
 [ "$w_method" != HEAD ] || : >"$out" # where curl has put the headers
 if [ "$rc" = 0 ] && [ -n "$w_gunzip" ] && [ -s "$out" ] && [ "$(web_header content-encoding | tr A-Z a-z)" = gzip ]; then
 	gzip -dc <"$out" >"$out.un" 2>"$w/err" && mv -f -- "$out.un" "$out" || { rc=1; rm -f -- "$out.un"; }
