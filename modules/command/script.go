@@ -33,6 +33,10 @@ type ScriptArgs struct {
 	Creates modules.Path `arg:"creates"`
 	// A path; when it is not there, the script does not run.
 	Removes modules.Path `arg:"removes"`
+	// A shell command that only looks; when it succeeds, the script does not run. Looked at in check mode as well.
+	Unless string `arg:"unless"`
+	// A shell command that only looks; when it fails, the script does not run. Looked at in check mode as well.
+	OnlyIf string `arg:"onlyif"`
 	// What runs the script, in place of its first line.
 	Executable string `arg:"executable"`
 	// Open a vaulted script; it always is.
@@ -57,7 +61,7 @@ func runScript(ctx context.Context, h *modules.Host, args ScriptArgs) (RawResult
 	line := strings.TrimSpace(args.Executable + ` "$0"` + rest)
 	ran, err := h.RunUser(ctx, modules.Program{
 		Argv: []string{"/bin/sh", "-c", line}, Upload: text, FileName: path.Base(name),
-		Chdir: string(args.Chdir), Creates: string(args.Creates), Removes: string(args.Removes),
+		Chdir: string(args.Chdir), Creates: string(args.Creates), Removes: string(args.Removes), Unless: args.Unless, OnlyIf: args.OnlyIf,
 	})
 	if err != nil {
 		return RawResult{}, err
@@ -69,7 +73,11 @@ func runScript(ctx context.Context, h *modules.Host, args ScriptArgs) (RawResult
 		return RawResult{Skipped: true, Msg: fmt.Sprintf("%s exists, matching creates option", args.Creates)}, nil
 	case ran.Skip == "removes":
 		return RawResult{Skipped: true, Msg: fmt.Sprintf("%s does not exist, matching removes option", args.Removes)}, nil
-	case ran.Skip == "check" && (args.Creates != "" || args.Removes != ""):
+	case ran.Skip == "unless":
+		return RawResult{Skipped: true, Msg: fmt.Sprintf("%s succeeds, matching unless option", args.Unless)}, nil
+	case ran.Skip == "onlyif":
+		return RawResult{Skipped: true, Msg: fmt.Sprintf("%s fails, matching onlyif option", args.OnlyIf)}, nil
+	case ran.Skip == "check" && string(args.Creates)+string(args.Removes)+args.Unless+args.OnlyIf != "":
 		return RawResult{Changed: true}, nil
 	case ran.Skip != "":
 		return RawResult{Skipped: true, Msg: "Check mode is not supported for this task."}, nil

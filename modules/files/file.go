@@ -502,8 +502,11 @@ func (a FileArgs) planTouch(n fileNow) ([]modules.Action, info, error) {
 		return nil, i, fmt.Errorf("could not touch target: %s is a symbolic link to %s, which does not exist", n.at.path, i.path)
 	}
 	if !i.exists {
-		if parent := path.Dir(i.path); len(n.missing) > 1 && !a.planning || n.blocked != "" {
+		switch parent := path.Dir(i.path); {
+		case n.blocked != "":
 			return nil, i, fmt.Errorf("could not touch target: %s is not a directory", parent)
+		case len(n.missing) > 1 && !a.planning:
+			return nil, i, fmt.Errorf("could not touch target: the directory %s does not exist", parent)
 		}
 		actions = append(actions, modules.Action{Why: "create " + i.path, Script: `: >>"$1"`, Args: []string{i.path}})
 		i = info{path: i.path, exists: true, fresh: true, nlink: 1, mode: typeFile | 0o666&^n.umask}

@@ -3,6 +3,8 @@ package files
 import (
 	"context"
 	_ "embed"
+	"fmt"
+	"strings"
 
 	"github.com/hostlerhq/hostler/modules"
 )
@@ -30,6 +32,14 @@ type TempfileArgs struct {
 	Prefix string `arg:"prefix" default:"ansible."`
 	// Suffix of the name.
 	Suffix string `arg:"suffix"`
+}
+
+// Check refuses a name that cannot be made.
+func (a TempfileArgs) Check() error {
+	if strings.Contains(a.Suffix, "/") {
+		return &modules.ArgError{Path: []any{"suffix"}, Msg: fmt.Sprintf("argument \"suffix\" cannot hold a slash: %q", a.Suffix)}
+	}
+	return nil
 }
 
 // TempfileResult is what was made.

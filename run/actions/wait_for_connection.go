@@ -34,7 +34,7 @@ func runWaitForConnection(ctx context.Context, t *Task, a WaitForConnectionArgs)
 	if err := t.Run.Sleep(ctx, time.Duration(a.Delay)*time.Second); err != nil {
 		return Result{}, err
 	}
-	var last error
+	last := fmt.Errorf("timeout %d leaves no time for an attempt", a.Timeout)
 	for time.Since(start) < time.Duration(a.Timeout)*time.Second {
 		if last = t.once(ctx, time.Duration(a.ConnectTimeout)*time.Second); last == nil {
 			return Result{Data: value.NewDict("elapsed", int(time.Since(start).Seconds()))}, nil
