@@ -23,9 +23,10 @@ var Info = modules.Define("virt_info", infoSource+virshSource, runInfo)
 
 // InfoArgs tell what libvirt has on a host, in one round trip, whatever there is. Nothing is changed.
 //
-//   - virt_info:
-//     gather: [domains, addresses]
-//     register: libvirt
+//	# What runs, and where it is to be reached.
+//	- virt_info:
+//	    gather: [domains, addresses]
+//	  register: libvirt
 type InfoArgs struct {
 	// Gather is what to tell of: addresses (of running domains), snapshots and stats belong to domains, leases to networks, volumes to pools;
 	// what they belong to is told with them.

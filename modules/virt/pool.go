@@ -25,12 +25,13 @@ var Pool = modules.Define("virt_pool", poolSource+poolFieldsSource+virshSource, 
 // PoolArgs define storage pools, from XML or from fields, start and stop them, or run one command about them. A definition is compared by
 // what it says. A pool that is defined here gets its folder made when it is not there; nothing is ever formatted without being told so.
 //
-//   - virt_pool:
-//     name: iso
-//     state: active
-//     autostart: true
-//     type: dir
-//     path: /srv/iso
+//	# A folder for ISO images.
+//	- virt_pool:
+//	    name: iso
+//	    state: active
+//	    autostart: true
+//	    type: dir
+//	    path: /srv/iso
 type PoolArgs struct {
 	// Name of the pool.
 	Name string `arg:"name,alias=pool"`

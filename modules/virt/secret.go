@@ -27,10 +27,11 @@ var Secret = modules.Define("virt_secret", secretSource+virshSource, runSecret, 
 // SecretArgs see to a secret that libvirt keeps for pools and disks. It is known by what it is for, and gets the same UUID on every host, so
 // that one definition of a domain fits all of them. The value goes to the host by standard input and is compared by hashes.
 //
-//   - virt_secret:
-//     usage_type: ceph
-//     usage_id: client.libvirt secret
-//     value: "{{ vault_ceph_key }}"
+//	# The key by which guests reach their disks in Ceph.
+//	- virt_secret:
+//	    usage_type: ceph
+//	    usage_id: client.libvirt secret
+//	    value: "{{ vault_ceph_key }}"
 type SecretArgs struct {
 	// UsageType is what the secret is for.
 	UsageType SecretUsage `arg:"usage_type" default:"ceph"`

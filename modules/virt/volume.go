@@ -24,13 +24,14 @@ var Volume = modules.Define("virt_volume", volumeSource+poolFieldsSource+virshSo
 // A volume that is there is never made anew: another format or backing file is an error. One that a running domain uses grows by way of that
 // domain.
 //
-//   - virt_volume:
-//     pool: vms
-//     name: web-01.qcow2
-//     state: present
-//     capacity: 20G
-//     format: qcow2
-//     backing: {volume: debian-12.qcow2}
+//	# A disk on top of an image.
+//	- virt_volume:
+//	    pool: vms
+//	    name: web-01.qcow2
+//	    state: present
+//	    capacity: 20G
+//	    format: qcow2
+//	    backing: {volume: debian-12.qcow2}
 type VolumeArgs struct {
 	// Name of the volume.
 	Name string `arg:"name,alias=volume"`

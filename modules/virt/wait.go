@@ -24,10 +24,11 @@ var Wait = modules.Define("vm_wait", waitSource+virshSource, runWait)
 // WaitArgs wait until domains run, their agents answer, they have an address, or something listens there. All domains of a host are asked for at
 // once. When the time is over, the error says for each how far it got and what it lacks.
 //
-//   - vm_wait:
-//     names: [web-01, web-02]
-//     for: [running, ip, ssh]
-//     timeout: 10m
+//	# Until both can be logged in to.
+//	- vm_wait:
+//	    names: [web-01, web-02]
+//	    for: [running, ip, ssh]
+//	    timeout: 10m
 type WaitArgs struct {
 	// Names of the domains.
 	Names []string `arg:"names,alias=name" required:"true"`
