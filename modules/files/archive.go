@@ -183,7 +183,9 @@ func runArchive(ctx context.Context, h *modules.Host, a ArchiveArgs) (ArchiveRes
 	if err := a.read(r, &p); err != nil {
 		return p.ArchiveResult, err
 	}
-	p.PathInfo = pathInfo(p.at.at)
+	if p.at.at.exists {
+		p.PathInfo = pathInfo(p.at.at)
+	}
 	if len(p.members) == 0 && len(p.tops) == 0 {
 		if p.at.at.exists {
 			p.DestState = map[bool]string{true: "archive", false: "compress"}[isArchive(dest)]
@@ -255,7 +257,10 @@ func (a ArchiveArgs) read(r *modules.Report, p *packing) error {
 		if full == p.Dest || !p.single && slices.ContainsFunc(a.ExclusionPatterns, func(pattern string) bool { return fnmatch(pattern, matched) }) {
 			continue
 		}
-		p.Archived, p.members, p.from = append(p.Archived, full), append(p.members, name), full
+		p.members, p.from = append(p.members, name), full
+		if a.Format != "zip" || !slices.Contains(p.dirs, full) { // as Ansible, whose zip knows a folder by another name
+			p.Archived = append(p.Archived, full)
+		}
 	}
 	return nil
 }
