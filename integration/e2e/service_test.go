@@ -61,9 +61,9 @@ func TestRoleKeepsService(t *testing.T) {
 	log += "stop second level=2\nstart second level=2\n"
 	expect("restart", web.sh(t, serviceState), states+log)
 
-	before := web.sh(t, "cat /proc/sys/kernel/random/boot_id")
+	before := web.bootID(t)
 	p.play(t, "testdata/service/reboot.yml")
-	if web.sh(t, "cat /proc/sys/kernel/random/boot_id") == before {
+	if web.bootID(t) == before {
 		t.Fatal("the machine has not started anew")
 	}
 	web.ready(t)
