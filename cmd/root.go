@@ -59,6 +59,7 @@ func newRoot(s Streams, in *interrupts) *cobra.Command {
 		newDoc(s),
 		newConfig(s),
 		newLinks(s),
+		newSeed(s),
 		newTrust(s, in),
 		newDemo(s, in),
 	)

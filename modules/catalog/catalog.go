@@ -8,6 +8,7 @@ import (
 	"github.com/hostlerhq/hostler/modules/accounts"
 	"github.com/hostlerhq/hostler/modules/command"
 	"github.com/hostlerhq/hostler/modules/files"
+	"github.com/hostlerhq/hostler/modules/images"
 	"github.com/hostlerhq/hostler/modules/packages"
 	"github.com/hostlerhq/hostler/modules/security"
 	"github.com/hostlerhq/hostler/modules/services"
@@ -22,6 +23,7 @@ func All() []*modules.Module {
 		accounts.All(),
 		command.All(),
 		files.All(),
+		images.All(),
 		packages.All(),
 		security.All(),
 		services.All(),
