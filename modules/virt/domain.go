@@ -56,30 +56,40 @@ func parseDomain(r *modules.Report, name string) (domain, error) {
 	if d.version, err = libvirt.ParseVersion(r.Text("version")); err != nil {
 		return d, err
 	}
-	if !r.Has("info") {
-		return d, nil
-	}
-	if r.Status("xml") != 0 {
-		return d, libvirt.Explain(r.Text("xml.err"))
-	}
-	if d.config, err = libvirt.ParseRoot(r.Text("xml"), "domain"); err != nil {
-		return d, fmt.Errorf("read the definition of domain %s: %w", name, err)
-	}
-	// virsh takes a word for an ID first, then for a UUID, then for a name.
-	if got := d.config.Val("name"); got != name {
-		return d, fmt.Errorf("virsh takes the name %q for the ID or UUID of domain %s, so nothing is done: give the domain another name", name, got)
+	if err = d.read(r, "", name); err != nil || !d.exists {
+		return d, err
 	}
 	if r.Has("live") && r.Status("live") == 0 {
 		if d.live, err = libvirt.ParseRoot(r.Text("live"), "domain"); err != nil {
 			return d, fmt.Errorf("read the running definition of domain %s: %w", name, err)
 		}
 	}
-	info := fields(r.Text("info"))
+	d.snapshots, d.checkpoints = len(r.Lines("snapshots")), len(r.Lines("checkpoints"))
+	return d, nil
+}
+
+// read reads dominfo and dumpxml that were told under KEYinfo and KEYxml; there is no such domain when they were not.
+func (d *domain) read(r *modules.Report, key, name string) error {
+	d.name, d.state = name, "absent"
+	if !r.Has(key + "info") {
+		return nil
+	}
+	if r.Status(key+"xml") != 0 {
+		return libvirt.Explain(r.Text(key + "xml.err"))
+	}
+	var err error
+	if d.config, err = libvirt.ParseRoot(r.Text(key+"xml"), "domain"); err != nil {
+		return fmt.Errorf("read the definition of domain %s: %w", name, err)
+	}
+	// virsh takes a word for an ID first, then for a UUID, then for a name.
+	if got := d.config.Val("name"); got != name {
+		return fmt.Errorf("virsh takes the name %q for the ID or UUID of domain %s, so nothing is done: give the domain another name", name, got)
+	}
+	info := fields(r.Text(key + "info"))
 	d.exists, d.uuid, d.state = true, info["UUID"], info["State"]
 	d.active = info["Id"] != "-" && info["Id"] != ""
 	d.persistent, d.autostart, d.managedSave = info["Persistent"] == "yes", info["Autostart"] == "enable", info["Managed save"] == "yes"
-	d.snapshots, d.checkpoints = len(r.Lines("snapshots")), len(r.Lines("checkpoints"))
-	return d, nil
+	return nil
 }
 
 // status is the state in the words of community.libvirt.

@@ -127,11 +127,15 @@ func (j *cloneJob) parse(r *modules.Report) (cloneState, error) {
 	if err := reached(r); err != nil {
 		return s, err
 	}
-	var err error
-	if s.clone, err = parseLook(r, "clone", j.Name); err != nil {
+	version, err := libvirt.ParseVersion(r.Text("version"))
+	if err != nil {
 		return s, err
 	}
-	if s.source, err = parseLook(r, "source", j.Source); err != nil {
+	s.clone.version, s.source.version = version, version
+	if err = s.clone.read(r, "clone.", j.Name); err != nil {
+		return s, err
+	}
+	if err = s.source.read(r, "source.", j.Source); err != nil {
 		return s, err
 	}
 	for _, key := range r.Keys() {
@@ -146,30 +150,6 @@ func (j *cloneJob) parse(r *modules.Report) (cloneState, error) {
 	}
 	s.sysprep = r.Has("sysprep")
 	return s, nil
-}
-
-// parseLook reads what was told of one of several domains.
-func parseLook(r *modules.Report, key, name string) (domain, error) {
-	d := domain{name: name, state: "absent"}
-	if !r.Has(key + ".info") {
-		return d, nil
-	}
-	if r.Status(key+".xml") != 0 {
-		return d, libvirt.Explain(r.Text(key + ".xml.err"))
-	}
-	var err error
-	if d.config, err = libvirt.ParseRoot(r.Text(key+".xml"), "domain"); err != nil {
-		return d, fmt.Errorf("read the definition of domain %s: %w", name, err)
-	}
-	if got := d.config.Val("name"); got != name {
-		return d, fmt.Errorf("virsh takes the name %q for the ID or UUID of domain %s, so nothing is done: give the domain another name", name, got)
-	}
-	info := fields(r.Text(key + ".info"))
-	d.exists, d.uuid, d.state = true, info["UUID"], info["State"]
-	d.active = info["Id"] != "-" && info["Id"] != ""
-	d.persistent, d.autostart, d.managedSave = info["Persistent"] == "yes", info["Autostart"] == "enable", info["Managed save"] == "yes"
-	d.version, err = libvirt.ParseVersion(r.Text("version"))
-	return d, err
 }
 
 // cloneJob is one run of virt_clone.
