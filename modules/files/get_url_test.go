@@ -46,7 +46,7 @@ func TestGetURL(t *testing.T) {
 		file := dir + "/file"
 		r := run(t, c, modules.HostOptions{}, GetURL, "url", s.URL+"/text", "dest", file, "mode", "0640")
 		want(t, "new", r, "changed", true, "failed", nil, "dest", file, "url", s.URL+"/text", "status_code", 200, "msg", "OK (22 bytes)", "checksum_dest", nil,
-			"size", 22, "mode", "0640", "state", "file", "elapsed", 0)
+			"size", 22, "mode", "0640", "state", "file")
 		holds(t, file, text)
 		if c.trips != 2 {
 			t.Errorf("%d round trips, want 2", c.trips)
