@@ -42,8 +42,10 @@ func rpmRepository(t *testing.T) string {
 	transporttest.Installed(t, "rpmbuild")
 	transporttest.Installed(t, "createrepo_c")
 	repo := t.TempDir()
-	args := []string{"-bb", "--quiet", "--define", "_topdir " + repo + "/build", "--define", "_dbpath " + repo + "/db",
-		"--define", "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"}
+	args := []string{
+		"-bb", "--quiet", "--define", "_topdir " + repo + "/build", "--define", "_dbpath " + repo + "/db",
+		"--define", "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+	}
 	specs := map[string][]string{}
 	for i, p := range rpms {
 		spec := fmt.Sprintf("%s/%d.spec", repo, i)

@@ -165,11 +165,11 @@ func habits(doc document.Document, root *yaml.Node) diag.List {
 			}
 		case "runcmd", "bootcmd":
 			for _, n := range document.Items(e.Val) {
-				words := n.Value
+				words := []string{n.Value}
 				for _, w := range document.Items(n) {
-					words += " " + w.Value
+					words = append(words, w.Value)
 				}
-				if strings.Contains(words, "cloud-init status") && strings.Contains(words, "--wait") {
+				if line := strings.Join(words, " "); strings.Contains(line, "cloud-init status") && strings.Contains(line, "--wait") {
 					found.Add(diag.Errorf(doc.Pos(n), "cloud-init status --wait in %s waits for itself for ever", e.Name))
 				}
 			}

@@ -139,8 +139,10 @@ func (a CloudInitISOArgs) seed() (cloudinit.Seed, diag.List, error) {
 		text func(any) (string, error)
 		to   *cloudinit.File
 	}{
-		{"user_data", a.UserData, cloudinit.Text, &s.User}, {"vendor_data", a.VendorData, cloudinit.Text, &s.Vendor},
-		{"meta_data", a.MetaData, plainYAML, &s.Meta}, {"network_config", a.NetworkConfig, plainYAML, &s.Network},
+		{"user_data", a.UserData, cloudinit.Text, &s.User},
+		{"vendor_data", a.VendorData, cloudinit.Text, &s.Vendor},
+		{"meta_data", a.MetaData, plainYAML, &s.Meta},
+		{"network_config", a.NetworkConfig, plainYAML, &s.Network},
 	} {
 		text, err := f.text(f.from)
 		if err != nil {

@@ -28,15 +28,16 @@ var Install = modules.Define("virt_install", installSource+installHardwareSource
 // network (location), PXE or as an LXC container. A domain that is there already stays as it is; what differs from the arguments is reported as
 // drift. No password gets into an argument of a program: contents of cloud-init and password files go by files that only the user can read.
 //
-//   - virt_install:
-//     name: web-01
-//     memory: 2G
-//     vcpus: 2
-//     osinfo: debian12
-//     import: true
-//     disks: [{path: /var/lib/libvirt/images/web-01.qcow2, bus: virtio}]
-//     networks: [{network: default, model: virtio}]
-//     graphics: none
+//	# A guest from an image that is there.
+//	- virt_install:
+//	    name: web-01
+//	    memory: 2G
+//	    vcpus: 2
+//	    osinfo: debian12
+//	    import: true
+//	    disks: [{path: /var/lib/libvirt/images/web-01.qcow2, bus: virtio}]
+//	    networks: [{network: default, model: virtio}]
+//	    graphics: none
 type InstallArgs struct {
 	// Name of the domain.
 	Name string `arg:"name" required:"true"`

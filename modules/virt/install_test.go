@@ -160,7 +160,7 @@ func TestInstallMistakes(t *testing.T) {
 		{"networks[0].mac MAC address 53:54:00:00:00:01 is one of a group", install("networks", list(value.NewDict("network", "n", "mac", "53:54:00:00:00:01")))},
 		{"networks[1].mac 52:54:00:00:00:0a is another interface's too", install("networks", list(value.NewDict("network", "n", "mac", "52:54:00:00:00:0A"), value.NewDict("network", "n", "mac", "52:54:00:00:00:0a")))},
 		{"networks[0].vlan must be a number from 1 to 4094", install("networks", list(value.NewDict("bridge", "b", "vlan", 4095)))},
-		{"cpu.modle is no suboption of virt-install --cpu", install("cpu", value.NewDict("modle", "x"))},
+		{"cpu.modell is no suboption of virt-install --cpu", install("cpu", value.NewDict("modell", "x"))},
 		{"cpu.features.vmx must be one of force, require, optional, disable, forbid", install("cpu", value.NewDict("features", value.NewDict("vmx", "maybe")))},
 		{"clock must be text or a dict of suboptions", install("clock", list("utc"))},
 		{"tpm has a line break in it", install("tpm", "a\nb")},

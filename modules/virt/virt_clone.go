@@ -23,11 +23,12 @@ var Clone = modules.Define("virt_clone", cloneSource+virshSource+domainSource, r
 // source's. When one of them fails, for want of room or else, nothing of the clone remains. A domain of the new name that is there already
 // stays as it is.
 //
-//   - virt_clone:
-//     source: debian-12
-//     name: web-01
-//     mac: ['52:54:00:77:00:01']
-//     start: true
+//	# A new guest from one that is kept as it is.
+//	- virt_clone:
+//	    source: debian-12
+//	    name: web-01
+//	    mac: ['52:54:00:77:00:01']
+//	    start: true
 type CloneArgs struct {
 	// Source is the domain that is copied.
 	Source string `arg:"source,alias=original" required:"true"`
