@@ -41,7 +41,7 @@ d=$1
 hostname "$2"
 ip link set lo up
 mount -t sysfs sysfs /sys
-for f in run srv root etc/libvirt var/lib/libvirt var/cache/libvirt var/log/libvirt; do mkdir -p "$d/$f"; done
+for f in run srv root etc/libvirt var/lib/libvirt/boot var/lib/libvirt/images var/cache/libvirt var/log/libvirt; do mkdir -p "$d/$f"; done
 cp -a /etc/libvirt/. "$d/etc/libvirt/"
 rm -rf "$d/etc/libvirt/qemu" "$d/etc/libvirt/storage" "$d/etc/libvirt/secrets"
 for f in srv root etc/libvirt var/lib/libvirt var/cache/libvirt var/log/libvirt run; do mkdir -p "/$f"; mount --bind "$d/$f" "/$f"; done

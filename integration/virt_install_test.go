@@ -1,0 +1,110 @@
+//go:build integration
+
+package integration
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestVirtInstall creates domains by the real virt-install in every way: from a disk, a CD, a tree, the network, and as a container. Check
+// mode announces each, a second run changes nothing, and what virt-install makes is what was asked for.
+func TestVirtInstall(t *testing.T) {
+	v := startHypervisor(t)
+	bin := hostlerBinary(t)
+	srv := func(name string, data []byte) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(v.dir, "srv", name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(v.dir, "srv", name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"import.img", "cd.img", "secret.img"} {
+		srv(name, guestImage())
+	}
+	srv("cd.iso", make([]byte, 1<<16))
+	srv("tree/vmlinuz", tinyKernel())
+	srv("tree/initrd", []byte("nothing"))
+	v.virsh("net-define", v.write("n.xml", `<network><name>lab</name><bridge name='hvinst0'/><ip address='10.98.0.1' prefix='24'/></network>`))
+	v.virsh("net-start", "lab")
+	v.write("preseed.cfg", "d-i one\n")
+	const common = "memory: 32, virt_type: qemu, osinfo: 'detect=off,require=off', graphics: none, "
+	for _, c := range []struct{ name, args, want string }{
+		{"import", common + "import: true, machine: pc, autostart: true, disks: [{path: /srv/import.img, bus: ide}], networks: none", "<source file='/srv/import.img'"},
+		{"cd", common + "cdrom: /srv/cd.iso, disks: [{path: /srv/cd.img, format: raw}], networks: [{network: lab, mac: '52:54:00:00:00:0A'}]", "52:54:00:00:00:0a"},
+		{"tree", common + "location: /srv/tree, location_opts: {kernel: vmlinuz, initrd: initrd}, extra_args: [quiet, 'a;b'], machine: pc, disks: none, networks: none, " +
+			"serial: {type: file, source.path: /run/tree.said}", "<source path='/run/tree.said'"},
+		{"pxe", common + "pxe: true, disks: none, networks: [{network: lab, model: e1000}], extra_options: ['--xml=./title=A; rm -rf /srv']", "<title>A; rm -rf /srv</title>"},
+		{"secret", common + "graphics: {type: vnc, password: geheim}, import: true, disks: [{path: /srv/secret.img}], networks: none, cloud_init: {user_data: {password: auch geheim}}", "passwd='geheim'"},
+		{"made", common + "pxe: true, disks: [{path: /srv/made.qcow2, size: 1M, format: qcow2}], networks: [{network: lab}]", "<source file='/srv/made.qcow2'"},
+	} {
+		args := c.args
+		if c.name == "secret" {
+			args = strings.Replace(args, "graphics: none, ", "", 1)
+		}
+		out, code := v.play(v.write("play.yml", strings.ReplaceAll(strings.ReplaceAll(installPlay, "NAME", c.name), "ARGS", args)), bin, "play")
+		if code != 0 {
+			t.Errorf("%s: ended with %d:\n%s", c.name, code, out)
+			continue
+		}
+		if strings.Contains(out, "geheim") {
+			t.Errorf("%s: the output tells the password:\n%s", c.name, out)
+		}
+		if xml := v.virsh("dumpxml", c.name, "--inactive", "--security-info"); !strings.Contains(xml, c.want) {
+			t.Errorf("%s: no %s in the definition:\n%s", c.name, c.want, xml)
+		}
+	}
+	if out, code := v.run("sh", "-c", `n=0; until [ -s /run/tree.said ]; do n=$((n+1)); [ $n -lt 600 ] || exit 1; sleep 0.1; done`); code != 0 {
+		t.Errorf("the kernel of the tree does not start: %s", out)
+	}
+	if out, _ := v.run("sh", "-c", "ls -d /run/hostler.* 2>/dev/null"); out != "" {
+		t.Errorf("files of secrets are left: %s", out)
+	}
+	out, code := v.play(v.write("gone.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_install: {name: made, state: absent}\n    - virt_install: {name: web, memory: 16, import: true, osinfo: debain11, disks: [{path: /srv/import2.img, size: 1M}], networks: none}\n"), bin, "play")
+	if code == 0 || !strings.Contains(out, "Unknown OS name 'debain11'") || !strings.Contains(out, "did you mean debian11?") {
+		t.Errorf("an unknown system: ended with %d:\n%s", code, out)
+	}
+	if left, _ := v.run("sh", "-c", "ls /srv/import2.img; virsh -q -c qemu:///system list --all --name"); strings.Contains(left, "web") || strings.Contains(left, "\nmade\n") || !strings.Contains(left, "No such file") {
+		t.Errorf("what is left of a failed and of a removed domain: %s", left)
+	}
+}
+
+const installPlay = `- hosts: all
+  gather_facts: false
+  tasks:
+    - virt_install: &args {name: NAME, ARGS}
+      check_mode: true
+      register: planned
+    - command: virsh -q -c qemu:///system list --all --name
+      register: before
+    - virt_install: *args
+      register: done
+    - virt_install: *args
+      register: again
+    - assert: {that: [planned is changed, "'NAME' not in before.stdout_lines", done is changed, again is not changed]}
+`
+
+// tinyKernel is what a boot loader takes for a Linux kernel (boot protocol 2.2): it says K on its first serial port and stops.
+func tinyKernel() []byte {
+	k := make([]byte, 4096)
+	k[0x1f1] = 1 // sectors of setup
+	binary.LittleEndian.PutUint32(k[0x1f4:], 32)
+	k[0x1fe], k[0x1ff] = 0x55, 0xaa
+	copy(k[0x200:], []byte{0xeb, 0x66}) // jmp 0x268
+	copy(k[0x202:], "HdrS")
+	binary.LittleEndian.PutUint16(k[0x206:], 0x0202)
+	k[0x211] = 1 // the rest is loaded high
+	binary.LittleEndian.PutUint32(k[0x214:], 0x100000)
+	copy(k[0x268:], []byte{
+		0xba, 0xf8, 0x03, // mov dx, 0x3f8
+		0xb0, 0x4b, // mov al, 'K'
+		0xee,       // out dx, al
+		0xfa, 0xf4, // cli; hlt
+	})
+	return k
+}
