@@ -52,7 +52,7 @@ backend{{ i }}={{ inventory_hostname }}-{{ i }}:{{ port + i }}
 const filesTasks = 11
 
 // benchFiles compares that playbook, which finds nothing there and thus makes everything, and once more when all is there, with as many
-// commands that do nothing. On two busy cores the first run took 4.1 times as long as the floor, over its goal, and the second 2.3 times:
+// commands that do nothing. On two cores the first run took 3.4 times as long as the floor, over its goal, and the second 2.0 times:
 // to make everything starts 63 processes more on each host, half of them by lineinfile and blockinfile, and all hosts are one machine here.
 func benchFiles(ctx context.Context, b *bench) error {
 	f, err := b.newFarm(ctx, 50, 0)
