@@ -160,8 +160,8 @@ func TestVirtSnapshotRefuses(t *testing.T) {
 		{"domain: q, name: a, quiesce: yes", "quiesce: yes is for external snapshots, and that of domain q would be internal: add type: external"},
 		{"domain: q, name: a, quiesce: yes, type: external", "quiesce: yes needs a running guest, and domain q is shut off"},
 		{"domain: r, name: out, state: reverted", "snapshot out of domain r is external, and libvirt 9.0.0 cannot go back to it (needs libvirt 9.9)"},
-		{"domain: r, name: a, exclude: [vdb], overlay_dir: /nowhere", "make external snapshot a of domain r: failed to create image file '/nowhere/r.a.vda.qcow2': No such file or directory"},
-		{"domain: r, name: taken", "make external snapshot taken of domain r: "},
+		{"domain: r, name: a, exclude: [vdb], overlay_dir: /nowhere", "Could not create '/nowhere/r.a.vda.qcow2': No such file or directory"},
+		{"domain: r, name: taken, type: external", "make external snapshot taken of domain r: "},
 	} {
 		v.tasks(bin, "    - virt_snapshot: {"+c.args+"}", c.want)
 	}
