@@ -225,3 +225,27 @@ func guestImage() []byte {
 	disk[510], disk[511] = 0x55, 0xaa
 	return disk
 }
+
+// steps gives two ways to play one task of a module, which ends in "{" and arguments that all have: the first wants the recap of its
+// first run, and that a second changes nothing; the second wants it to be refused with a message.
+func (v *hypervisor) steps(bin, module string) (step, refused func(args, want string)) {
+	play := func(args string) (string, int) {
+		return v.play(v.write("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - "+module+args+"}\n"), bin, "play")
+	}
+	step = func(args, recap string) {
+		v.t.Helper()
+		if out, code := play(args); code != 0 || !strings.Contains(out, recap) {
+			v.t.Fatalf("%s: ended with %d, want %s:\n%s", args, code, recap, out)
+		}
+		if out, code := play(args); code != 0 || !strings.Contains(out, "changed=0") {
+			v.t.Fatalf("%s again: ended with %d:\n%s", args, code, out)
+		}
+	}
+	refused = func(args, want string) {
+		v.t.Helper()
+		if out, code := play(args); code == 0 || !strings.Contains(out, want) {
+			v.t.Errorf("%s: ended with %d, want %q:\n%s", args, code, want, out)
+		}
+	}
+	return step, refused
+}

@@ -12,25 +12,7 @@ import (
 // TestPoolByFields brings pools into being from nothing and changes them; each step a second time changes nothing.
 func TestPoolByFields(t *testing.T) {
 	v := startHypervisor(t)
-	bin := hostlerBinary(t)
-	play := func(args string) (string, int) {
-		return v.play(v.write("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_pool: {"+args+"}\n"), bin, "play")
-	}
-	step := func(args, recap string) {
-		t.Helper()
-		if out, code := play(args); code != 0 || !strings.Contains(out, recap) {
-			t.Fatalf("%s: ended with %d, want %s:\n%s", args, code, recap, out)
-		}
-		if out, code := play(args); code != 0 || !strings.Contains(out, "changed=0") {
-			t.Fatalf("%s again: ended with %d:\n%s", args, code, out)
-		}
-	}
-	refused := func(args, want string) {
-		t.Helper()
-		if out, code := play(args); code == 0 || !strings.Contains(out, want) {
-			t.Errorf("%s: ended with %d, want %q:\n%s", args, code, want, out)
-		}
-	}
+	step, refused := v.steps(hostlerBinary(t), "virt_pool: {")
 	step("name: a, state: active, autostart: true, type: dir, path: /srv/new/a, permissions: {mode: '0711'}", "changed=1")
 	if info, err := os.Stat(filepath.Join(v.dir, "srv/new/a")); err != nil || info.Mode().Perm() != 0o711 {
 		t.Errorf("the folder: %v, %v", info, err)

@@ -11,24 +11,7 @@ import (
 func TestVolumes(t *testing.T) {
 	v := startHypervisor(t)
 	bin := hostlerBinary(t)
-	play := func(args string) (string, int) {
-		return v.play(v.write("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_volume: {pool: p, "+args+"}\n"), bin, "play")
-	}
-	step := func(args, recap string) {
-		t.Helper()
-		if out, code := play(args); code != 0 || !strings.Contains(out, recap) {
-			t.Fatalf("%s: ended with %d, want %s:\n%s", args, code, recap, out)
-		}
-		if out, code := play(args); code != 0 || !strings.Contains(out, "changed=0") {
-			t.Fatalf("%s again: ended with %d:\n%s", args, code, out)
-		}
-	}
-	refused := func(args, want string) {
-		t.Helper()
-		if out, code := play(args); code == 0 || !strings.Contains(out, want) {
-			t.Errorf("%s: ended with %d, want %q:\n%s", args, code, want, out)
-		}
-	}
+	step, refused := v.steps(bin, "virt_volume: {pool: p, ")
 	capacity := func(name, want string) {
 		t.Helper()
 		if out := v.virsh("vol-info", "--pool", "p", "--bytes", name); !strings.Contains(out, want+" bytes") {
@@ -75,9 +58,7 @@ func TestVolumes(t *testing.T) {
 		step("name: "+name+", state: absent", "changed=1")
 	}
 	step("name: 'a b.raw', allow_odd_name: true, state: deleted", "changed=1")
-	if out, code := play("command: list_volumes"); code != 0 || !strings.Contains(out, "ok=1") {
-		t.Errorf("list: %s", out)
-	}
+	step("command: list_volumes", "ok=1")
 	step("name: x.raw, state: present, xml: \"<volume><name>x.raw</name><capacity unit='M'>2</capacity><target><format type='raw'/></target></volume>\"", "changed=1")
 	refused("name: y.raw, state: present, xml: \"<volume><name>y.raw</name><capacity unit='M'>2</capacity><targt/></volume>\"", "did you mean target?")
 
