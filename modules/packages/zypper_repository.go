@@ -33,8 +33,9 @@ var ZypperRepository = modules.Define("zypper_repository", zypperRepositorySourc
 type ZypperRepositoryArgs struct {
 	// Name is the repository's alias; none where repo is a .repo file.
 	Name string `arg:"name"`
-	// Repo is the repository's address, or the path or URL of a .repo file with one repository; * with runrefresh is all.
-	Repo string `arg:"repo"`
+	// Repo is the repository's address, or the path or URL of a .repo file with one repository; * with runrefresh is all. An address with a
+	// password is refused: zypper takes it from a file in /etc/zypp/credentials.d that ?credentials=NAME names.
+	Repo modules.Address `arg:"repo"`
 	// State is whether the repository shall be there.
 	State modules.Presence `arg:"state" default:"present"`
 	// Runrefresh fetches the repository's metadata in any case.
@@ -66,20 +67,28 @@ type ZypperRepositoryResult struct {
 }
 
 // isFile reports whether the repository is given by a file.
-func (a ZypperRepositoryArgs) isFile() bool { return strings.HasSuffix(a.Repo, ".repo") }
+func (a ZypperRepositoryArgs) isFile() bool { return strings.HasSuffix(string(a.Repo), ".repo") }
+
+// hasPassword reports whether an address holds one. The path may hold what no URL does, as $releasever.
+func hasPassword(address string) bool {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(host, '@')
+	return at > 0 && strings.Contains(host[:at], ":")
+}
 
 // Check holds the rules over several arguments.
 func (a ZypperRepositoryArgs) Check() error {
 	bad := func(arg, msg string) error { return &modules.ArgError{Path: []any{arg}, Msg: msg} }
 	switch {
-	case a.Repo == "*" || a.Name == "*":
+	case string(a.Repo) == "*" || a.Name == "*":
 		if !a.Runrefresh {
 			return bad("repo", "repo=* can only be used with the runrefresh option.")
 		}
 		return nil
-	case a.State == modules.Present && a.Repo == "":
+	case a.State == modules.Present && string(a.Repo) == "":
 		return errors.New("Module option state=present requires repo")
-	case a.Repo == "" && a.Name == "":
+	case string(a.Repo) == "" && a.Name == "":
 		return errors.New("Alias or repo parameter required when state=absent")
 	case a.isFile() && a.Name != "":
 		return bad("name", "Incompatible option: 'name'. Do not use name when adding .repo files")
@@ -87,8 +96,13 @@ func (a ZypperRepositoryArgs) Check() error {
 		return bad("name", "Name required when adding non-repo files.")
 	case strings.HasPrefix(a.Name, "-") || strings.ContainsAny(a.Name, "[]\n\r/"):
 		return bad("name", fmt.Sprintf("%q is no name of a repository: it has no brackets, no slash and no dash in front", a.Name))
-	case strings.HasPrefix(a.Repo, "-") || strings.ContainsAny(a.Repo, "\n\r"):
-		return bad("repo", fmt.Sprintf("%q is no address", a.Repo))
+	case strings.HasPrefix(string(a.Repo), "-") || strings.ContainsAny(string(a.Repo), "\n\r"):
+		return bad("repo", fmt.Sprintf("%q is no address", string(a.Repo)))
+	case a.State == modules.Present && hasPassword(string(a.Repo)):
+		return &modules.ArgError{
+			Path: []any{"repo"}, Msg: "the address has a password in it, which zypper would show in the list of processes and keep where all may read it",
+			Hint: "write username= and password= to /etc/zypp/credentials.d/NAME, mode 0600, and give the address with ?credentials=NAME",
+		}
 	case strings.ContainsAny(a.Description, "\n\r"):
 		return bad("description", "argument \"description\" must be one line")
 	case a.Priority != nil && *a.Priority < 0:
@@ -172,7 +186,7 @@ type zypperRepos struct {
 func (a ZypperRepositoryArgs) read(r *modules.Report) (zypperRepos, error) {
 	bit := map[bool]string{true: "1", false: "0"}
 	s := zypperRepos{os: r.Text("os"), want: zypperRepo{
-		Alias: a.Name, URL: a.Repo, Name: a.Description,
+		Alias: a.Name, URL: string(a.Repo), Name: a.Description,
 		Enabled: bit[a.Enabled], Autorefresh: bit[a.Autorefresh], GPGCheck: bit[!a.DisableGPGCheck],
 	}}
 	if a.Priority != nil {
@@ -201,7 +215,7 @@ func (a ZypperRepositoryArgs) readFile(r *modules.Report, s *zypperRepos) error 
 		return fmt.Errorf("Error downloading .repo file from provided URL: %s", r.Text("refused"))
 	}
 	if r.Status("file") != 0 {
-		return fmt.Errorf("Error opening .repo file from provided path: %s", a.Repo)
+		return fmt.Errorf("Error opening .repo file from provided path: %s", string(a.Repo))
 	}
 	parts, err := repofile.Parse(string(r.Bytes("file")))
 	if err != nil {
@@ -264,7 +278,7 @@ func (a ZypperRepositoryArgs) plan(s zypperRepos) ([]modules.Action, error) {
 	}
 	if len(found) > 1 && !a.OverwriteMultiple {
 		return nil, fmt.Errorf("More than one repo matched \"%s\": %s. Use overwrite_multiple to allow more than one repo to be overwritten",
-			firstOf(a.Name, a.Repo), strings.Join(old, ", "))
+			firstOf(a.Name, string(a.Repo)), strings.Join(old, ", "))
 	}
 	imported := ""
 	if a.AutoImportKeys || s.keys {
@@ -308,9 +322,9 @@ func (a ZypperRepositoryArgs) addrepo(w zypperRepo) []string {
 		argv = append(argv, "--refresh")
 	}
 	if a.isFile() {
-		return append(argv, a.Repo)
+		return append(argv, string(a.Repo))
 	}
-	return append(argv, a.Repo, w.Alias)
+	return append(argv, string(a.Repo), w.Alias)
 }
 
 func runZypperRepository(ctx context.Context, h *modules.Host, a ZypperRepositoryArgs) (ZypperRepositoryResult, error) {
@@ -318,12 +332,12 @@ func runZypperRepository(ctx context.Context, h *modules.Host, a ZypperRepositor
 	if a.AutoImportKeys {
 		imported = "1"
 	}
-	if a.Repo == "*" || a.Name == "*" {
+	if string(a.Repo) == "*" || a.Name == "*" {
 		return ZypperRepositoryResult{Runrefresh: true}, zypperFetch(ctx, h, imported, "")
 	}
 	file := ""
 	if a.isFile() {
-		file = a.Repo
+		file = string(a.Repo)
 	}
 	before, _, err := modules.Reconcile(ctx, h, modules.Reconciler[zypperRepos]{
 		Probe: zypperRepositoryLook, Args: []string{file}, Parse: a.read, Plan: a.plan, Lock: "zypper",
