@@ -21,6 +21,8 @@ echo first >/run/boot_id
 mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
 cat >/run/bin/shutdown <<'END'
 #!/bin/sh
+# The terminal's end would take the child with it before that has a session of its own.
+trap '' HUP
 echo "$@" >/run/told
 setsid sh -c '
 	kill -HUP 1
