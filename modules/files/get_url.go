@@ -52,11 +52,7 @@ type GetURLArgs struct {
 	Attributes
 }
 
-var (
-	sumAlgorithms = []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
-	notWord       = regexp.MustCompile(`\W+`)
-	hexDigits     = regexp.MustCompile(`^[0-9a-f]+$`)
-)
+var sumAlgorithms = []string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
 
 // Check holds the rules over several arguments.
 func (a GetURLArgs) Check() error {
@@ -78,13 +74,12 @@ func (a GetURLArgs) Check() error {
 		return wrong("checksum: the algorithm %q is none of %s", algorithm, strings.Join(sumAlgorithms, ", "))
 	case urlScheme.MatchString(digest):
 		return nil
-	case !hexDigits.MatchString(cleanDigest(digest)):
+	}
+	if _, ok := web.CleanDigest(digest); !ok {
 		return wrong("The checksum format is invalid")
 	}
 	return nil
 }
-
-func cleanDigest(text string) string { return strings.ToLower(notWord.ReplaceAllString(text, "")) }
 
 // GetURLResult is what became of the file.
 type GetURLResult struct {
@@ -229,7 +224,7 @@ func (d *deployment) lookAt() []string {
 func (a GetURLArgs) sums(ctx context.Context, h *modules.Host, f *fetched) (string, error) {
 	algorithm, digest, _ := strings.Cut(a.Checksum, ":")
 	if !urlScheme.MatchString(digest) {
-		f.digest = cleanDigest(digest)
+		f.digest, _ = web.CleanDigest(digest) // Check saw that it is one
 		return algorithm, nil
 	}
 	req, err := a.request("GET", digest, a.URLUsername, a.URLPassword)
@@ -248,32 +243,15 @@ func (a GetURLArgs) sums(ctx context.Context, h *modules.Host, f *fetched) (stri
 	if name == "" {
 		name = "index.html"
 	}
-	found := listedSum(string(resp.Body), name)
+	found := web.ListedDigest(string(resp.Body), name)
 	if found == "" {
 		return "", fmt.Errorf("Unable to find a checksum for file '%s' in '%s'", name, redacted(digest))
 	}
-	if f.digest = cleanDigest(found); !hexDigits.MatchString(f.digest) {
+	var ok bool
+	if f.digest, ok = web.CleanDigest(found); !ok {
 		return "", fmt.Errorf("The checksum format is invalid: %q in %s", found, redacted(digest))
 	}
 	return algorithm, nil
-}
-
-// listedSum finds a file's digest in a list as sha256sum prints it, or in a file that holds nothing but a digest.
-func listedSum(list, name string) string {
-	lines := strings.Split(strings.TrimSuffix(list, "\n"), "\n")
-	if words := strings.Fields(lines[0]); len(lines) == 1 && len(words) == 1 {
-		return words[0]
-	}
-	for _, line := range lines {
-		sum, file, ok := strings.Cut(strings.TrimSuffix(line, "\r"), " ")
-		if ok && (strings.HasPrefix(file, " ") || strings.HasPrefix(file, "*")) {
-			file = file[1:]
-		}
-		if ok && strings.TrimLeft(file, "./") == name {
-			return sum
-		}
-	}
-	return ""
 }
 
 // refuse reads what the look told and gives the reasons not to go on.
