@@ -38,8 +38,10 @@ integration:
 
 # Whole Debian machines under QEMU; wants root, and some minutes and gigabytes for their disks the first time.
 e2e:
+	@./integration/prepare
 	@./integration/prepare e2e
-	$(GO) test -json -tags e2e -timeout 90m -run '$(RUN)' ./integration/e2e/ 2>&1 | $(SUM) -name e2e -logs
+	{ $(GO) test -json -tags e2e -timeout 90m -run '$(RUN)' ./integration/e2e/; \
+	  $(GO) test -json -tags 'e2e integration' -timeout 30m -run 'TestWhole/$(RUN)' ./integration/; } 2>&1 | $(SUM) -name e2e -logs
 
 race:
 	$(GO) test -race -json ./... 2>&1 | $(SUM) -name race

@@ -5,6 +5,8 @@ package e2e
 import (
 	"strings"
 	"testing"
+
+	"github.com/hostlerhq/hostler/integration/e2e/disk"
 )
 
 // deployGuest is what an operator types on a hypervisor to get a guest from a cloud image: its disk, its NoCloud seed, virt-install. It
@@ -41,7 +43,7 @@ virsh -q list --all
 // TestHypervisorStartsGuest: on the image hypervisor, libvirt, KVM and virt-install work together, without the program: what later tests
 // rest on.
 func TestHypervisorStartsGuest(t *testing.T) {
-	l := boot(t, spec{name: "hv1", image: "hypervisor", memory: 1536, share: image(t, "guest")})
+	l := boot(t, spec{name: "hv1", image: "hypervisor", memory: 1536, share: disk.Image(t, "guest")})
 	got := strings.Join(strings.Fields(l.machines[0].sh(t, deployGuest)), " ")
 	if want := "running domain type='kvm'"; !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want it to end with %q", got, want)

@@ -1,5 +1,7 @@
 //go:build e2e
 
+// Package e2e drives the program against whole Debian machines under QEMU: systemd is PID 1 there, a boot loader starts them, and a
+// reboot is one. Each test has machines of its own, and none outlives its test.
 package e2e
 
 import (
@@ -16,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hostlerhq/hostler/integration/e2e/disk"
 )
 
 // limit is how long a machine may take to start. Emulated on two busy cores it takes half a minute.
@@ -57,8 +61,7 @@ func boot(t *testing.T, specs ...spec) *lab {
 		local(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", filepath.Join(dir, name))
 	}
 	for _, s := range specs {
-		disk := filepath.Join(image(t, s.image), "disk.qcow2")
-		l.machines = append(l.machines, &machine{spec: s, lab: l, disk: disk})
+		l.machines = append(l.machines, &machine{spec: s, lab: l, disk: filepath.Join(disk.Image(t, s.image), "disk.qcow2")})
 	}
 	for _, m := range l.machines {
 		m.start(t)
@@ -133,13 +136,13 @@ func (m *machine) start(t *testing.T) {
 	if err := os.WriteFile(m.path("start"), []byte(m.firstStart(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	console := filepath.Join(cacheDir(t), "log", strings.ReplaceAll(t.Name(), "/", "_")+"."+m.name)
+	console := filepath.Join(disk.Cache(t), "log", strings.ReplaceAll(t.Name(), "/", "_")+"."+m.name)
 	monitor, theirs := pair(t)
 	cmd := exec.Command("qemu-system-x86_64", m.arguments(t, console)...)
 	cmd.ExtraFiles = []*os.File{theirs}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := begin(cmd); err != nil {
+	if err := disk.Begin(cmd); err != nil {
 		t.Fatal(err)
 	}
 	theirs.Close()
@@ -258,7 +261,7 @@ func (m *machine) connect(t *testing.T) {
 	cmd := exec.Command("ssh", m.sshArguments("-N", "-o", "ControlMaster=yes", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=100")...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
-	if err := begin(cmd); err != nil {
+	if err := disk.Begin(cmd); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)

@@ -1,8 +1,8 @@
 //go:build e2e
 
-// Package e2e drives the program against whole Debian machines under QEMU: systemd is PID 1 there, a boot loader starts them, and a
-// reboot is one. Machines are built from Debian's packages by the script image, each test has its own, and none outlives its test.
-package e2e
+// Package disk builds the disk images of the whole Debian machines that tests start, from Debian's packages by the script image, and keeps
+// them between runs.
+package disk
 
 import (
 	"crypto/sha256"
@@ -19,8 +19,8 @@ import (
 //go:embed image
 var imageScript string
 
-// cacheDir is where disk images and the consoles' logs are kept between runs.
-func cacheDir(t *testing.T) string {
+// Cache is where disk images and the consoles' logs are kept between runs.
+func Cache(t *testing.T) string {
 	t.Helper()
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -33,10 +33,10 @@ func cacheDir(t *testing.T) string {
 	return dir
 }
 
-// image gives the folder of a flavour's disk.qcow2. It is built once for each text of the script.
-func image(t *testing.T, flavour string) string {
+// Image gives the folder of a flavour's disk.qcow2. It is built once for each text of the script.
+func Image(t *testing.T, flavour string) string {
 	t.Helper()
-	cache := cacheDir(t)
+	cache := Cache(t)
 	lock, err := os.Create(filepath.Join(cache, flavour+".lock"))
 	if err != nil {
 		t.Fatal(err)
@@ -63,8 +63,8 @@ func build(t *testing.T, flavour, dir string) {
 		t.Skip("needs root to build a machine")
 	}
 	start := time.Now()
-	script, err := filepath.Abs("image")
-	if err != nil {
+	script := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(script, []byte(imageScript), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	part := dir + ".part"
@@ -73,7 +73,7 @@ func build(t *testing.T, flavour, dir string) {
 	}
 	// In namespaces of its own nothing stays mounted and no process runs on, however this ends.
 	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", script, flavour, part)
-	if out, err := output(cmd); err != nil {
+	if out, err := Output(cmd); err != nil {
 		t.Fatalf("build image %s: %v\n%s", flavour, err, out)
 	}
 	if err := os.Rename(part, dir); err != nil {

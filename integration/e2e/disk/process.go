@@ -1,6 +1,6 @@
 //go:build e2e
 
-package e2e
+package disk
 
 import (
 	"bytes"
@@ -23,19 +23,19 @@ var starter = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// begin starts a program that is killed with this process, even when this process is killed itself.
-func begin(cmd *exec.Cmd) error {
+// Begin starts a program that is killed with this process, even when this process is killed itself.
+func Begin(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	done := make(chan error)
 	starter() <- func() { done <- cmd.Start() }
 	return <-done
 }
 
-// output runs a program as begin does and gives all it prints.
-func output(cmd *exec.Cmd) (string, error) {
+// Output runs a program as Begin does and gives all it prints.
+func Output(cmd *exec.Cmd) (string, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := begin(cmd); err != nil {
+	if err := Begin(cmd); err != nil {
 		return "", err
 	}
 	err := cmd.Wait()
