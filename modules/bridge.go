@@ -89,7 +89,7 @@ func (h *Host) Bridge(ctx context.Context, ends Ends, near transport.Command, as
 
 // Ran notes a program that a module ran by Bridge, for the list of what was done.
 func (h *Host) Ran(why, command string, status int) {
-	h.actions = append(h.actions, Done{Why: why, Command: command, Status: status, Planned: h.opts.Check})
+	h.actions = append(h.actions, Done{Why: h.whose() + why, Command: command, Status: status, Planned: h.opts.Check})
 }
 
 // outlet is one end of a pipe that takes everything also when nobody reads any more.

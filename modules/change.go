@@ -88,7 +88,7 @@ func (h *Host) ChangeAndProbe(ctx context.Context, actions []Action, script stri
 func (h *Host) plan(actions []Action) []Done {
 	var done []Done
 	for _, a := range actions {
-		done = append(done, Done{Why: a.Why, Command: a.show(), Planned: true})
+		done = append(done, Done{Why: h.whose() + a.Why, Command: a.show(), Planned: true})
 	}
 	h.actions = append(h.actions, done...)
 	h.planned = true
@@ -133,10 +133,11 @@ func (h *Host) apply(ctx context.Context, actions []Action, req request) ([]Done
 	} else {
 		done, after, err = h.applyScript(ctx, actions, req)
 	}
-	h.actions = append(h.actions, done...)
-	for _, d := range done {
-		h.altered = h.altered || d.Status == 0
+	for i := range done {
+		done[i].Why = h.whose() + done[i].Why
+		h.altered = h.altered || done[i].Status == 0
 	}
+	h.actions = append(h.actions, done...)
 	if err != nil {
 		return done, nil, err
 	}
@@ -345,7 +346,7 @@ func (h *Host) PutLocal(ctx context.Context, why, path, local string, opts FileO
 }
 
 func (h *Host) put(ctx context.Context, why, path string, r io.Reader, opts FileOptions) error {
-	done := Done{Why: why, Command: "write " + path, Planned: h.opts.Check}
+	done := Done{Why: h.whose() + why, Command: "write " + path, Planned: h.opts.Check}
 	if h.opts.Check {
 		h.actions = append(h.actions, done)
 		h.planned = true

@@ -30,6 +30,13 @@ func IgnorePlanned(err error) error {
 type Host struct {
 	opts     HostOptions
 	converge bool
+	*notes
+	peers  peering // the other hosts that were opened
+	peerOf *Host   // the task's own host, for one that Peer gave
+}
+
+// notes are what a run of a module comes to. The task's own host and others that it works with share them.
+type notes struct {
 	actions  []Done
 	diffs    []Diff
 	warnings []string
@@ -58,6 +65,8 @@ type HostOptions struct {
 	Ended *Ran
 	// Ends opens the two ends of a task that goes from one host to another; nil in tests that need none.
 	Ends func(ctx context.Context) (Ends, error)
+	// Peers are the other hosts; nil in tests that need none.
+	Peers Peers
 	// Executor, when set, alters the host in place of scripts over Conn.
 	Executor Executor
 }
@@ -73,7 +82,7 @@ type Executor interface {
 }
 
 // NewHost makes a Host for one run of one module.
-func NewHost(opts HostOptions) *Host { return &Host{opts: opts} }
+func NewHost(opts HostOptions) *Host { return &Host{opts: opts, notes: &notes{}} }
 
 // Local is what a module may ask of the controller: files beside the playbook or role, and
 // templates with the task's variables. The engine implements it.
@@ -134,7 +143,7 @@ func (h *Host) Verbose() int { return h.opts.Verbose }
 
 // Warn adds a warning to the result.
 func (h *Host) Warn(format string, args ...any) {
-	h.warnings = append(h.warnings, fmt.Sprintf(format, args...))
+	h.warnings = append(h.warnings, h.whose()+fmt.Sprintf(format, args...))
 }
 
 // AddDiff adds a difference to the result; it is dropped when nobody wants one.

@@ -50,6 +50,7 @@ func (m *Module) Run(ctx context.Context, h *Host, args *value.Dict) (Result, er
 		return m.finish(h, decoded, nil, ArgErrors(d.errs)), nil
 	}
 	h.converge = m.converge
+	defer h.closePeers()
 	out, err := m.guarded(ctx, h, decoded)
 	if fatal := notTheModules(ctx, err); fatal != nil {
 		return Result{}, fatal

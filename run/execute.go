@@ -127,7 +127,7 @@ func (j *job) hostOptions(conn transport.Conn, s *vars.Scope, k *settings) modul
 	return modules.HostOptions{
 		Name: j.h.name, Conn: conn, Check: k.check, Diff: k.diff, Verbose: j.b.r.o.Verbosity, NoLog: k.noLog, Env: k.env,
 		Local: j.local(s), Live: j.live(k), Interpreter: k.interpreter,
-		Ends: func(ctx context.Context) (modules.Ends, error) { return j.ends(ctx, s, k) },
+		Ends: func(ctx context.Context) (modules.Ends, error) { return j.ends(ctx, s, k) }, Peers: j.peers(k),
 	}
 }
 

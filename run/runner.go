@@ -26,6 +26,7 @@ type runner struct {
 	groupsDict *value.Dict
 
 	background background
+	alone      keyed      // what modules keep to themselves
 	asking     sync.Mutex // one host's debugger at a time
 	quitting   chan struct{}
 	quitOnce   sync.Once

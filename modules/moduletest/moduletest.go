@@ -5,6 +5,7 @@
 //
 //	-- args --          the module's arguments as YAML
 //	-- host --          what the host is asked, and what it answers
+//	-- host NAME --     the same for another host of the play; "down" alone is one that cannot be reached
 //	-- file/PATH --     a file of the host, for ReadFile and Download
 //	-- local/NAME --    a file of the controller
 //	-- changes --       each change's Why, one a line
@@ -58,8 +59,13 @@ func runFile(t *testing.T, m *modules.Module, path string) {
 		t.Fatal(err)
 	}
 	args := readArgs(t, path, section(archive, "args"))
-	real, host := runOnce(t, m, archive, args, false)
+	real, host, others := runOnce(t, m, archive, args, false)
 	host.unused(t)
+	for _, name := range others.names {
+		if h := others.hosts[name]; h != nil {
+			h.unused(t)
+		}
+	}
 	got := map[string]string{"result": resultText(t, real), "changes": changesText(real)}
 	if os.Getenv("UPDATE") == "1" {
 		for _, name := range []string{"changes", "result"} {
@@ -74,9 +80,13 @@ func runFile(t *testing.T, m *modules.Module, path string) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	checked, host := runOnce(t, m, archive, args, true)
-	if host.executed > 0 {
-		t.Errorf("check mode executed %d changes", host.executed)
+	checked, host, others := runOnce(t, m, archive, args, true)
+	executed := host.executed
+	for _, h := range others.hosts {
+		executed += h.executed
+	}
+	if executed > 0 {
+		t.Errorf("check mode executed %d changes", executed)
 	}
 	if real.Failed || checked.Skipped {
 		return // a failed change stops the plan, and what was left out announces nothing
@@ -89,20 +99,20 @@ func runFile(t *testing.T, m *modules.Module, path string) {
 	}
 }
 
-func runOnce(t *testing.T, m *modules.Module, archive *txtar.Archive, args *value.Dict, check bool) (modules.Result, *host) {
+func runOnce(t *testing.T, m *modules.Module, archive *txtar.Archive, args *value.Dict, check bool) (modules.Result, *host, *others) {
 	t.Helper()
 	for _, e := range m.Check(args) {
 		t.Logf("mistake in the arguments: %s", e.Msg)
 	}
-	fake := newHost(t, archive, check)
+	fake, others := newHost(t, archive, check), newOthers(t, archive, check)
 	h := modules.NewHost(modules.HostOptions{
-		Name: "host1", Conn: fake, Executor: fake, Check: check, Diff: true, Local: local{archive},
+		Name: "host1", Conn: fake, Executor: fake, Check: check, Diff: true, Local: local{archive}, Peers: others,
 	})
 	r, err := m.Run(t.Context(), h, args)
 	if err != nil {
 		t.Fatalf("check mode %v: %v", check, err)
 	}
-	return r, fake
+	return r, fake, others
 }
 
 func readArgs(t *testing.T, path, text string) *value.Dict {
