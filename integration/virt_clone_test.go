@@ -63,6 +63,63 @@ func TestVirtClone(t *testing.T) {
 	}
 }
 
+// TestVirtCloneLinked makes clones on overlays and in pools, and lets libvirt and QEMU start them.
+func TestVirtCloneLinked(t *testing.T) {
+	v := startHypervisor(t)
+	bin := hostlerBinary(t)
+	v.diskGuest("s", "vda=qcow2 vdb=raw")
+	v.inside(`qemu-io -f qcow2 -c 'write -P 7 0 3M' /srv/s-vda.qcow2
+mkdir /srv/fast /srv/other /run/small
+mount -t tmpfs -o size=2m small /run/small
+pool() { virsh -q pool-define-as "$1" dir --target "$2"; }
+pool fast /srv/fast; virsh -q pool-start fast; pool idle /srv/other; pool small /run/small; virsh -q pool-start small`)
+	linked := "virt_clone: {source: s, name: c, reset_identity: false, linked: true"
+
+	v.tasks(bin, "    - "+linked+"}", "domain s is no template, and its disk vda (/srv/s-vda.qcow2) can be written, which would spoil every clone that stands on it: make it a template (virt_template), or the file read-only (mode 0440)")
+	v.inside("chmod 0440 /srv/s-vda.qcow2 /srv/s-vdb.raw; sha256sum /srv/s-* >/root/sums")
+	v.tasks(bin, thrice(linked+", disks: {vda: {pool: fast, name: web.qcow2}, vdb: {path: /srv/other/vdb.qcow2}}}")+`
+    - assert: {that: ["done.domain.disks.vda == '/srv/fast/web.qcow2'", "done.domain.disks.vdb == '/srv/other/vdb.qcow2'"]}
+    - command: virsh -q vol-info --pool fast web.qcow2
+    - command: qemu-img compare /srv/s-vda.qcow2 /srv/fast/web.qcow2
+    - command: qemu-img compare -f raw -F qcow2 /srv/s-vdb.raw /srv/other/vdb.qcow2
+    - shell: qemu-img info /srv/other/vdb.qcow2 | grep -x 'backing file. /srv/s-vdb.raw' && qemu-img info /srv/other/vdb.qcow2 | grep -x 'backing file format. raw'
+`+thrice(linked+", start: true}"), "")
+	v.virsh("destroy", "c")
+	v.inside("qemu-io -f qcow2 -c 'write -P 9 0 1M' /srv/fast/web.qcow2; sha256sum -c /root/sums")
+
+	// A copy of a clone is whole again, also of one whose definition tells the chain.
+	v.inside(`virsh dumpxml c --inactive | sed "s|<source file='/srv/fast/web.qcow2'/>|&<backingStore type='file'><format type='qcow2'/><source file='/srv/s-vda.qcow2'/></backingStore>|" >/root/c.xml; virsh -q define /root/c.xml`)
+	v.tasks(bin, thrice("virt_clone: {source: c, name: whole, reset_identity: false, disks: {vda: {pool: fast}}, start: true}")+`
+    - assert: {that: ["done.domain.disks.vda == '/srv/fast/whole-vda.qcow2'", "done.domain.disks.vdb == '/srv/other/whole-vdb.qcow2'"]}
+    - shell: qemu-img info -U /srv/fast/whole-vda.qcow2 | grep backing
+      register: chain
+      failed_when: chain.rc != 1
+`, "")
+
+	before := v.inside("ls /srv/* /run/small; virsh -q list --all --name; virsh vol-list small; virsh vol-list fast")
+	d := "virt_clone: {source: s, name: d, reset_identity: false, disks: {"
+	for _, c := range []struct{ task, want string }{
+		{d + "vdc: {pool: fast}}}", "disks: domain s has no disk vdc that is cloned; it has vda, vdb"},
+		{d + "vda: {pool: nope}}}", "pool nope not found"},
+		{d + "vda: {pool: idle}}}", "disks: pool idle is not active: start it first (virt_pool: state: active)"},
+		{d + "vda: {path: /srv/d}, vdb: {path: /srv/d}}}", "disk vdb would go to /srv/d, where another disk of the clone goes"},
+		{d + "vda: {pool: fast, name: web.qcow2}}}", "file /srv/fast/web.qcow2 is there already, so nothing is copied (another name or dir avoids it)"},
+		{d + "vda: {path: /srv/fast/web.qcow2}}}", "file /srv/fast/web.qcow2 is there already, so nothing is copied (another name or dir avoids it)"},
+		// The first disk is whole when the second finds no room.
+		{d + "vda: {pool: fast}, vdb: {path: /srv/other}}}", "file /srv/other is there already"},
+		{"virt_clone: {source: whole, name: d, reset_identity: false}", "domain whole is running"},
+	} {
+		v.tasks(bin, "    - "+c.task, c.want)
+	}
+	v.inside("qemu-io -f raw -c 'write -P 5 0 3M' /srv/s-vdb.raw")
+	v.tasks(bin, "    - "+d+"vda: {pool: fast}, vdb: {pool: small}}}", "No space left on device")
+	if after := v.inside("ls /srv/* /run/small; virsh -q list --all --name; virsh vol-list small; virsh vol-list fast"); after != before {
+		t.Errorf("files, domains and volumes were\n%s\nand are\n%s", before, after)
+	}
+	v.inside("rm /srv/s-vda.qcow2")
+	v.tasks(bin, "    - "+strings.Replace(linked, "name: c", "name: d", 1)+"}", "disk vda of domain s is not there: /srv/s-vda.qcow2")
+}
+
 // inside runs a script inside, which must succeed, and gives what it printed.
 func (v *hypervisor) inside(script string) string {
 	v.t.Helper()

@@ -1,15 +1,18 @@
 package virt
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/libvirt"
+	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 )
 
@@ -20,8 +23,8 @@ var cloneSource string
 var Clone = modules.Define("virt_clone", cloneSource+virshSource+domainSource, runClone, modules.Converges())
 
 // CloneArgs copy a domain that is shut off, with its disks, under a new name, UUID and MAC addresses. Copies are whole: they need nothing of the
-// source's. When one of them fails, for want of room or else, nothing of the clone remains. A domain of the new name that is there already
-// stays as it is.
+// source's, unless they are linked. When one of them fails, for want of room or else, nothing of the clone remains. A domain of the new name
+// that is there already stays as it is.
 //
 //	# A new guest from one that is kept as it is.
 //	- virt_clone:
@@ -29,6 +32,13 @@ var Clone = modules.Define("virt_clone", cloneSource+virshSource+domainSource, r
 //	    name: web-01
 //	    mac: ['52:54:00:77:00:01']
 //	    start: true
+//
+//	# Overlays on a template, in a pool of their own.
+//	- virt_clone:
+//	    source: debian-12-template
+//	    name: web-02
+//	    linked: true
+//	    disks: {vda: {pool: fast, name: web-02.qcow2}}
 type CloneArgs struct {
 	// Source is the domain that is copied.
 	Source string `arg:"source,alias=original" required:"true"`
@@ -36,10 +46,16 @@ type CloneArgs struct {
 	Name string `arg:"name" required:"true"`
 	// Dir is the folder for the copies of the disks, which are called NAME-TARGET and their format; without it they lie beside the source's.
 	Dir modules.Path `arg:"dir"`
+	// Linked makes overlays that stand on the source's disks in place of copies: at once, and with little room. The source must be a template (virt_template),
+	// or shut off with disks that are read-only: what is written to a disk spoils all that stands on it.
+	Linked bool `arg:"linked"`
+	// Disks say by target (vda) where a disk's copy goes: a dict with pool and name (a volume; without name it is called as in dir), or with path. Others
+	// go to dir. Pools are those of files: dir, fs, netfs.
+	Disks *value.Dict `arg:"disks"`
 	// MAC addresses of the clone's interfaces, in their order. Those that are not given come from the name and are the same each time.
 	MAC []string `arg:"mac"`
 	// ResetIdentity takes the source's machine-id, SSH host keys, seeds of random numbers and DHCP leases out of the copies, by virt-sysprep. Without it the
-	// guest is the same inside, its fixed addresses included.
+	// guest is the same inside, its fixed addresses included. Nothing is taken out of clones of a template that virt-sysprep prepared.
 	ResetIdentity bool `arg:"reset_identity" default:"true"`
 	// Start the clone.
 	Start bool `arg:"start"`
@@ -78,11 +94,12 @@ func (a CloneArgs) Check() error {
 		}
 		seen[mac] = true
 	}
-	return nil
+	_, err := a.places()
+	return err
 }
 
-// cloneProbe: URI, source, clone, folder of the copies or "". It tells of both, and when there is no clone of every MAC address and of the
-// files that are in the way.
+// cloneProbe: URI, source, clone, folder of the copies or "", and pool and name, or "" and path, of copies that go elsewhere. It tells of both domains, and
+// when there is no clone of every MAC address, of the pools, of the permissions of the source's files, and of the files that are in the way.
 const cloneProbe = virshLib + `names list --all --name
 say version "$(virsh --version)"
 say names "$names"
@@ -103,14 +120,28 @@ $(v domiflist "$n" --inactive </dev/null 2>/dev/null | sed -n 's/.* \(..:..:..:.
 done <<LIST
 $names
 LIST
-dir=$3 name=$2
+source=$1 dir=$3 name=$2; shift 3
+there() { [ ! -e "$1" ] || { k=$((k + 1)); say "file.$k" "$1"; }; }
 while IFS= read -r f; do
 	[ -n "$f" ] || continue
+	k=$((k + 1))
+	say "mode.$k" "$f
+$(stat -L -c %a "$f" 2>/dev/null)"
 	d=$dir; [ -n "$d" ] || d=${f%/*}
-	for g in "$d/$name-"*; do [ ! -e "$g" ] || say "file.$g" yes; done
+	for g in "$d/$name-"*; do there "$g"; done
 done <<LIST
-$(v dumpxml "$1" --inactive | sed -n "s/.*<source file='\([^']*\)'.*/\1/p")
+$(v dumpxml "$source" --inactive | sed -n "s/.*<source file='\([^']*\)'.*/\1/p")
 LIST
+while [ $# -ge 2 ]; do
+	if [ -z "$1" ]; then there "$2"
+	elif x=$(v pool-dumpxml "$1" 2>/dev/null | sed -e '/<allocation/d' -e '/<available/d'); [ -n "$x" ]; then
+		k=$((k + 1))
+		say "pool.$k" "$x"
+		v pool-info "$1" | grep '^State: *running' >/dev/null || say "idle.$k" "$1"
+		[ -z "$2" ] || there "$(printf '%s\n' "$x" | sed -n 's/^ *<path>\(.*\)<.*/\1/p')/$2"
+	fi
+	shift 2
+done
 command -v virt-sysprep >/dev/null 2>&1 && say sysprep yes
 exit 0
 `
@@ -120,11 +151,14 @@ type cloneState struct {
 	source, clone domain
 	macs          map[string]string // whose a MAC address is
 	files         []string          // that are there and might be in the way
+	modes         map[string]string // of the source's files, octal
+	pools         map[string]*libvirt.Node
+	idle          map[string]bool // pools that are not active
 	sysprep       bool
 }
 
 func (j *cloneJob) parse(r *modules.Report) (cloneState, error) {
-	s := cloneState{macs: map[string]string{}}
+	s := cloneState{macs: map[string]string{}, modes: map[string]string{}, pools: map[string]*libvirt.Node{}, idle: map[string]bool{}}
 	if err := reached(r); err != nil {
 		return s, err
 	}
@@ -140,12 +174,24 @@ func (j *cloneJob) parse(r *modules.Report) (cloneState, error) {
 		return s, err
 	}
 	for _, key := range r.Keys() {
-		if f, ok := strings.CutPrefix(key, "file."); ok {
-			s.files = append(s.files, f)
-		}
-		if lines := r.Lines(key); strings.HasPrefix(key, "macs.") && len(lines) > 0 {
-			for _, mac := range lines[1:] {
-				s.macs[strings.ToLower(mac)] = lines[0]
+		kind, _, _ := strings.Cut(key, ".")
+		first, rest, _ := strings.Cut(r.Text(key), "\n")
+		switch kind {
+		case "file":
+			s.files = append(s.files, first)
+		case "mode":
+			s.modes[first] = rest
+		case "idle":
+			s.idle[first] = true
+		case "pool":
+			doc, err := libvirt.ParseRoot(r.Text(key), "pool")
+			if err != nil {
+				return s, fmt.Errorf("read the definition of a pool: %w", err)
+			}
+			s.pools[doc.Val("name")] = doc
+		case "macs":
+			for mac := range strings.FieldsSeq(rest) {
+				s.macs[strings.ToLower(mac)] = first
 			}
 		}
 	}
@@ -156,13 +202,23 @@ func (j *cloneJob) parse(r *modules.Report) (cloneState, error) {
 // cloneJob is one run of virt_clone.
 type cloneJob struct {
 	CloneArgs
-	host *modules.Host
+	host  *modules.Host
+	where map[string]clonePlace // of the disks that are told of, by target
 }
 
 func runClone(ctx context.Context, h *modules.Host, a CloneArgs) (CloneResult, error) {
-	j := cloneJob{a, h}
+	where, err := a.places()
+	if err != nil {
+		return CloneResult{}, err
+	}
+	j := cloneJob{a, h, where}
+	probe := []string{string(a.URI), a.Source, a.Name, string(a.Dir)}
+	for _, target := range slices.Sorted(maps.Keys(where)) {
+		p := where[target]
+		probe = append(probe, p.pool, cmp.Or(p.path, p.name))
+	}
 	_, after, err := modules.Reconcile(ctx, h, modules.Reconciler[cloneState]{
-		Probe: cloneProbe, Args: []string{string(a.URI), a.Source, a.Name, string(a.Dir)}, Lock: lockName("domain", a.Name),
+		Probe: cloneProbe, Args: probe, Lock: lockName("domain", a.Name),
 		Parse: j.parse, Plan: j.plan,
 		Diff: func(before, after cloneState) []modules.Diff {
 			header := "domain " + a.Name
@@ -182,6 +238,8 @@ func (j *cloneJob) plan(s cloneState) ([]modules.Action, error) {
 	switch {
 	case s.clone.exists && (!j.Start || s.clone.active):
 		return nil, nil
+	case s.clone.exists && protectedTemplate(s.clone.config):
+		return nil, errTemplate(j.Name)
 	case s.clone.exists:
 		return []modules.Action{start}, nil
 	case !s.source.exists:
@@ -190,158 +248,29 @@ func (j *cloneJob) plan(s cloneState) ([]modules.Action, error) {
 		return nil, fmt.Errorf("domain %s is %s: a copy of its disks would be of no one moment, shut it down first (virt: state: shutdown)", j.Source, s.source.state)
 	case s.source.managedSave:
 		return nil, fmt.Errorf("domain %s has its memory saved, and its disks are as in the middle of work: start it and shut it down first", j.Source)
-	case j.ResetIdentity && !s.sysprep:
+	case j.resets(s) && !s.sysprep:
 		return nil, errors.New("the host has no program virt-sysprep, which reset_identity needs; it comes with the package guestfs-tools; reset_identity: false leaves the guest as it is")
 	}
 	doc, copies, err := j.build(s)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{string(j.URI), j.Name, map[bool]string{true: "reset"}[j.ResetIdentity]}
+	args := []string{string(j.URI), j.Name, map[bool]string{true: "reset"}[j.resets(s)]}
 	for _, c := range copies {
 		if slices.Contains(s.files, c.to) {
 			return nil, &libvirt.Error{Class: libvirt.Exists, Text: fmt.Sprintf("file %s is there already, so nothing is copied", c.to), Advice: "another name or dir avoids it"}
 		}
-		args = append(args, c.format, c.from, c.to)
+		args = append(args, c.how, c.format, c.from, c.to, c.pool)
+	}
+	why := fmt.Sprintf("clone domain %s as %s", j.Source, j.Name)
+	if j.Linked {
+		why += ", on overlays"
 	}
 	actions := []modules.Action{{
-		Why: fmt.Sprintf("clone domain %s as %s", j.Source, j.Name), Script: cloneScript, Args: args, Stdin: []byte(doc.String()),
+		Why: why, Script: cloneScript, Args: args, Stdin: []byte(doc.String()),
 	}}
 	if j.Start {
 		actions = append(actions, start)
 	}
 	return actions, nil
 }
-
-// foreseen gives the state that the plan leads to, for check mode.
-func (j *cloneJob) foreseen(s cloneState) cloneState {
-	if !s.clone.exists {
-		s.clone.state = "shut off"
-	}
-	if j.Start {
-		s.clone.state = "running"
-	}
-	return s
-}
-
-// cloneCopy is one file to copy; format is "" for one that is no image.
-type cloneCopy struct{ format, from, to string }
-
-// build gives the clone's definition and what is to be copied for it.
-func (j *cloneJob) build(s cloneState) (*libvirt.Node, []cloneCopy, error) {
-	doc := s.source.config.Clone()
-	doc.Set("name", j.Name)
-	doc.Remove(doc.At("uuid"))
-	var copies []cloneCopy
-	for _, d := range doc.At("devices").All("disk") {
-		if !writableDisk(d) || d.At("shareable") != nil {
-			continue // the clone uses the same
-		}
-		target, file := d.At("target").Attr("dev"), d.At("source").Attr("file")
-		if file == "" {
-			return nil, nil, fmt.Errorf("disk %s of domain %s is of type %s, and only files are cloned", target, j.Source, d.Attr("type"))
-		}
-		format := d.At("driver").Attr("type")
-		dir := string(j.Dir)
-		if dir == "" {
-			dir = path.Dir(file)
-		}
-		to := path.Join(dir, j.Name+"-"+target+"."+format)
-		copies = append(copies, cloneCopy{format, file, to})
-		d.At("source").SetAttr("file", to)
-	}
-	if n := doc.At("os", "nvram"); n != nil && strings.TrimSpace(n.Text) != "" {
-		from := strings.TrimSpace(n.Text)
-		n.Text = path.Join(path.Dir(from), j.Name+"_VARS"+path.Ext(from))
-		copies = append(copies, cloneCopy{"", from, n.Text})
-	}
-	for _, c := range doc.At("devices").All("channel") {
-		if c.Attr("type") == "unix" && c.At("source") != nil {
-			c.Remove(c.At("source")) // libvirt chooses a socket for each domain
-		}
-	}
-	for _, h := range doc.At("devices").All("hostdev") {
-		j.host.Warn("the clone has the same %s device of the host: only one of the two can run", h.Attr("type"))
-	}
-	return doc, copies, j.readdress(s, doc)
-}
-
-// readdress gives the interfaces their MAC addresses.
-func (j *cloneJob) readdress(s cloneState, doc *libvirt.Node) error {
-	interfaces := doc.At("devices").All("interface")
-	if len(j.MAC) > len(interfaces) {
-		return fmt.Errorf("%d MAC addresses are given, and domain %s has %d interfaces", len(j.MAC), j.Source, len(interfaces))
-	}
-	taken := map[string]bool{}
-	for i, n := range interfaces {
-		mac := ""
-		if i < len(j.MAC) {
-			mac, _ = libvirt.ParseMAC(j.MAC[i]) // Check has read it
-			if owner, ok := s.macs[mac]; ok {
-				return &libvirt.Error{Class: libvirt.Exists, Text: fmt.Sprintf("MAC address %s is domain %s's already", mac, owner)}
-			}
-		} else {
-			for round := 0; mac == "" || s.macs[mac] != "" || taken[mac]; round++ {
-				mac = libvirt.AutoMAC("virt_clone", j.Name, i, round)
-			}
-		}
-		taken[mac] = true
-		if n.At("mac") == nil {
-			n.Add(libvirt.New("mac", ""))
-		}
-		n.At("mac").SetAttr("address", mac)
-		if t := n.At("target"); t != nil {
-			n.Remove(t) // libvirt names the tap of each domain
-		}
-	}
-	return nil
-}
-
-// cloneScript: URI, name, "reset" or "", and format, source and copy of each file. The definition comes by standard input. Whatever fails,
-// the copies are taken away again.
-const cloneScript = `umask 077
-uri=$1 name=$2 reset=$3; shift 3
-if [ -w /run ]; then base=/run; else base=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}; fi
-t=$(mktemp -d "$base/hostler.XXXXXX") || exit 1
-done=
-undo() {
-	status=$?
-	trap - EXIT HUP INT TERM
-	rm -rf -- "$t"
-	if [ -z "$done" ]; then
-		while [ $# -ge 3 ]; do
-			case $made in *"
-$3
-"*) rm -f -- "$3" ;; esac
-			shift 3
-		done
-	fi
-	exit "$status"
-}
-made="
-"
-trap 'undo "$@"' EXIT
-trap 'exit 1' HUP INT TERM
-cat >"$t/f" || exit 1
-copy() {
-	( set -C; : >"$3" ) 2>/dev/null || { echo "$3 cannot be made: is its folder there, and nothing in its place?" >&2; return 1; }
-	made="$made$3
-"
-	if [ -n "$1" ]; then
-		qemu-img convert -f "$1" -O "$1" -- "$2" "$3"
-	elif [ -e "$2" ]; then
-		cat -- "$2" >"$3"
-	else
-		rm -f -- "$3" # libvirt makes it at the first start
-	fi
-}
-all() { while [ $# -ge 3 ]; do copy "$1" "$2" "$3" || return 1; shift 3; done; }
-all "$@" || exit 1
-virsh -q -c "$uri" define --validate --file "$t/f" || exit 1
-if [ -n "$reset" ]; then
-	if ! virt-sysprep -q -c "$uri" -d "$name" --operations machine-id,ssh-hostkeys,random-seed,dhcp-client-state,udev-persistent-net; then
-		virsh -q -c "$uri" undefine --domain "$name" --keep-nvram >/dev/null 2>&1 || virsh -q -c "$uri" undefine --domain "$name"
-		exit 1
-	fi
-fi
-done=1`

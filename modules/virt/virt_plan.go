@@ -40,6 +40,9 @@ func (j *virtJob) plan(d domain) ([]modules.Action, error) {
 	if !exists {
 		return nil, errNoDomain(j.Name)
 	}
+	if protectedTemplate(d.config) && j.starts(d) {
+		return nil, errTemplate(j.Name)
+	}
 	actions := define
 	if on := j.Autostart; on != nil && *on != d.autostart {
 		actions = append(actions, j.planAutostart(*on))
@@ -56,6 +59,15 @@ func (j *virtJob) plan(d domain) ([]modules.Action, error) {
 		}
 	}
 	return append(actions, more...), nil
+}
+
+// starts reports whether a domain that is shut off is asked to run, now or with the host.
+func (j *virtJob) starts(d domain) bool {
+	if j.Autostart != nil && *j.Autostart {
+		return true
+	}
+	runs := j.State == "running" || j.State == "paused" || j.State == "rebooted" || j.Command == "create" || j.Command == "start"
+	return runs && !d.active
 }
 
 func (j *virtJob) planAutostart(on bool) modules.Action {
