@@ -24,6 +24,9 @@ type Reconciler[S any] struct {
 	// Plan gives the actions that lead from a state to what is asked; none when nothing is to do. It has no other effects
 	// and is called again on the state after the change.
 	Plan func(S) ([]Action, error)
+	// Before, when set, is asked once there is something to do and before it is done, in check mode too: it may look elsewhere, at
+	// other hosts, and refuse. It changes nothing.
+	Before func(context.Context, S) error
 	// Diff, when set, gives the difference between the states before and after, in check mode to what Want makes of the
 	// state before.
 	Diff func(before, after S) []Diff
@@ -80,6 +83,11 @@ func reconcileOnce[S any](ctx context.Context, h *Host, r Reconciler[S]) (before
 	actions, err := r.Plan(before)
 	if err != nil || len(actions) == 0 {
 		return before, before, err
+	}
+	if r.Before != nil {
+		if err := r.Before(ctx, before); err != nil {
+			return before, before, err
+		}
 	}
 	if h.opts.Check {
 		h.plan(actions)

@@ -66,6 +66,9 @@ type Args struct {
 	NVRAM Keeping `arg:"nvram" default:"remove"`
 	// TPM says what absent does about the state of the emulated TPM.
 	TPM Keeping `arg:"tpm" default:"remove"`
+	// TwinCheck asks the play's other hosts, before a domain is started here, whether one of them runs a domain of the same UUID: started twice,
+	// it would destroy its disks. A host that cannot be asked is a warning.
+	TwinCheck bool `arg:"twin_check" default:"true"`
 	// AcceptTransient lets a domain that is not defined be shut down or destroyed, although nothing then remains of it.
 	AcceptTransient bool `arg:"accept_transient"`
 	// AllowOddName takes names with spaces, quotes and the like.
@@ -240,9 +243,10 @@ func runVirt(ctx context.Context, h *modules.Host, a Args) (Result, error) {
 	}
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[domain]{
 		Probe: domainProbe, Args: []string{string(a.URI), job.Name, ask}, Lock: job.lock(),
-		Parse: func(r *modules.Report) (domain, error) { return parseDomain(r, job.Name) },
-		Plan:  job.plan,
-		Diff:  job.diff,
+		Parse:  func(r *modules.Report) (domain, error) { return parseDomain(r, job.Name) },
+		Plan:   job.plan,
+		Before: job.alone,
+		Diff:   job.diff,
 	})
 	return job.result(before, after, modules.IgnorePlanned(err) != nil), explain(err)
 }

@@ -13,16 +13,17 @@ import (
 // virtJob is one run of virt.
 type virtJob struct {
 	Args
-	host    *modules.Host
-	want    *libvirt.Node // nil when nothing is to be defined
-	planned bool          // the first plan was made: what is done once is done
-	diffs   []libvirt.Difference
+	host     *modules.Host
+	want     *libvirt.Node // nil when nothing is to be defined
+	planned  bool          // the first plan was made: what is done once is done
+	starting bool          // the plan starts the domain
+	diffs    []libvirt.Difference
 }
 
 // plan leads from how a domain is to what is asked.
 func (j *virtJob) plan(d domain) ([]modules.Action, error) {
 	first := !j.planned
-	j.planned = true
+	j.planned, j.starting = true, false
 	if j.gone() {
 		return j.planAbsent(d)
 	}
@@ -154,7 +155,7 @@ func (j *virtJob) planState(d domain, first bool) ([]modules.Action, error) {
 		case d.active && d.status() == "running":
 			return []modules.Action{virsh(j.Place, "pause domain "+j.Name, "suspend", "--domain", j.Name)}, nil
 		}
-		return append(j.clear(d), virsh(j.Place, "start domain "+j.Name+" paused", "start", "--paused", "--domain", j.Name)), nil
+		return append(j.clear(d), j.start("start domain "+j.Name+" paused", "--paused")), nil
 	case "saved":
 		switch {
 		case d.active && !d.persistent:
@@ -204,7 +205,13 @@ func (j *virtJob) planRunning(d domain) []modules.Action {
 	case d.state == "pmsuspended":
 		return []modules.Action{virsh(j.Place, "wake domain "+j.Name, "dompmwakeup", "--domain", j.Name), awaitState(j.Place, j.Name, j.Timeout, "running")}
 	}
-	return append(j.clear(d), virsh(j.Place, "start domain "+j.Name, "start", "--domain", j.Name))
+	return append(j.clear(d), j.start("start domain "+j.Name))
+}
+
+// start starts the domain, which alone must allow first.
+func (j *virtJob) start(why string, options ...string) modules.Action {
+	j.starting = true
+	return virsh(j.Place, why, append(append([]string{"start"}, options...), "--domain", j.Name)...)
 }
 
 // planOff turns a domain off, by its guest or at once.
@@ -284,7 +291,7 @@ func (j *virtJob) planCommand(d domain) ([]modules.Action, error) {
 	}
 	switch j.Command {
 	case "create", "start":
-		return one("start", "start")
+		return []modules.Action{j.start("start domain " + j.Name)}, nil
 	case "destroy":
 		return one("turn off", "destroy")
 	case "shutdown", "stop":
