@@ -42,9 +42,40 @@ type Site struct {
 	mu   sync.Mutex
 	seen []Asked
 	cuts int
+	more map[string][]byte
 }
 
-// Cut lets the next n answers of /cut end halfway.
+// Serve has the site give content at path, with an ETag of its own.
+func (s *Site) Serve(path string, content []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.more == nil {
+		s.more = map[string][]byte{}
+	}
+	s.more[path] = content
+}
+
+// served answers with what Serve was given; with cut it ends halfway through what was asked for.
+func served(w http.ResponseWriter, r *http.Request, content []byte, cut bool) {
+	w.Header().Set("ETag", fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(content))[:16]))
+	if !cut {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+		return
+	}
+	from := 0
+	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err == nil {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(content)-1, len(content)))
+	}
+	rest := content[from:]
+	w.Header().Set("Content-Length", fmt.Sprint(len(rest)))
+	if from > 0 {
+		w.WriteHeader(http.StatusPartialContent)
+	}
+	_, _ = w.Write(rest[:len(rest)/2])
+	panic(http.ErrAbortHandler)
+}
+
+// Cut lets the next n answers of /cut, or of what Serve was given, end halfway.
 func (s *Site) Cut(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,10 +161,15 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.seen = append(s.seen, Asked{r.Method, r.URL.RequestURI(), string(body), r.Header.Clone()})
 	cuts := s.cuts
-	if r.URL.Path == "/cut" && cuts > 0 {
+	content, more := s.more[r.URL.Path]
+	if (r.URL.Path == "/cut" || more && r.Method == http.MethodGet) && cuts > 0 {
 		s.cuts--
 	}
 	s.mu.Unlock()
+	if more {
+		served(w, r, content, cuts > 0 && r.Method == http.MethodGet)
+		return
+	}
 	switch path := r.URL.Path; path {
 	case "/text", "/named":
 		if path == "/named" {
