@@ -6,5 +6,5 @@ import "github.com/hostlerhq/hostler/modules"
 
 // All are the family's modules.
 func All() []*modules.Module {
-	return []*modules.Module{Clone, Config, Info, Install, Net, Pool, Secret, Snapshot, Virt, Volume, Wait}
+	return []*modules.Module{Clone, Config, Info, Install, Net, Pool, Secret, Snapshot, Template, Virt, Volume, Wait}
 }

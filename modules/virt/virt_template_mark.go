@@ -2,6 +2,7 @@ package virt
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -58,6 +59,28 @@ func unmark(config *libvirt.Node) {
 	if n := markNode(config); n != nil {
 		config.At("metadata").Remove(n)
 	}
+}
+
+// node gives the mark as an element, as virsh metadata takes it.
+func (m templateMark) node() *libvirt.Node {
+	protect := "yes"
+	if !m.protected {
+		protect = "no"
+	}
+	n := libvirt.New("template", "", "name", m.name, "from", m.from, "operations", m.operations, "protect", protect)
+	for _, f := range slices.Sorted(maps.Keys(m.modes)) {
+		n.Add(libvirt.New("disk", "", "file", f, "mode", m.modes[f]))
+	}
+	return n
+}
+
+// text is the mark on one line.
+func (m templateMark) text() string {
+	var b strings.Builder
+	for line := range strings.Lines(m.node().String()) {
+		b.WriteString(strings.TrimSpace(line))
+	}
+	return b.String()
 }
 
 // forgets reports that virt-sysprep took the guest's identity out of the disks.
