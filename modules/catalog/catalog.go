@@ -12,6 +12,7 @@ import (
 	"github.com/hostlerhq/hostler/modules/packages"
 	"github.com/hostlerhq/hostler/modules/security"
 	"github.com/hostlerhq/hostler/modules/services"
+	"github.com/hostlerhq/hostler/modules/storage"
 	"github.com/hostlerhq/hostler/modules/system"
 	"github.com/hostlerhq/hostler/modules/trees"
 	"github.com/hostlerhq/hostler/modules/virt"
@@ -27,6 +28,7 @@ func All() []*modules.Module {
 		packages.All(),
 		security.All(),
 		services.All(),
+		storage.All(),
 		system.All(),
 		trees.All(),
 		virt.All(),

@@ -1,0 +1,64 @@
+package storage
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hostlerhq/hostler/jinja/value"
+	"github.com/hostlerhq/hostler/modules"
+	"github.com/hostlerhq/hostler/modules/moduletest"
+)
+
+func TestMount(t *testing.T) { moduletest.Run(t, Mount, "testdata/mount/*.txtar") }
+
+func TestMountMistakes(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		args []any
+	}{
+		{"state is mounted but all of the following are missing: src, fstype", []any{"path", "/m"}},
+		{"state is present but all of the following are missing: fstype", []any{"path", "/m", "src", "/dev/x", "state", "present"}},
+		{"path must be absolute: m", []any{"path", "m", "src", "/dev/x", "fstype", "ext4"}},
+		{"path cannot be a mount point: /m\nx", []any{"path", "/m\nx", "src", "/dev/x", "fstype", "ext4"}},
+		{"the root file system cannot be unmounted", []any{"path", "/usr/..", "state", "unmounted"}},
+		{"swap is not mounted", []any{"path", "none", "src", "/dev/x", "fstype", "swap"}},
+		{"opts must be one word: a b", []any{"path", "/m", "src", "/dev/x", "fstype", "ext4", "opts", "a b"}},
+		{"fstype cannot begin with -: -t", []any{"path", "/m", "src", "/dev/x", "fstype", "-t"}},
+		{"option password would stand in fstab", []any{"path", "/m", "src", "//h/s", "fstype", "cifs", "opts", "username=a,password=b"}},
+		{"use the argument secret", []any{"path", "/m", "src", "h:/", "fstype", "ceph", "opts", value.NewList("secret=b")}},
+		{"secret is for cifs and ceph, not nfs", []any{"path", "/m", "src", "h:/", "fstype", "nfs", "secret", "b"}},
+		{"backup_servers is for glusterfs, not nfs", []any{"path", "/m", "src", "h:/", "fstype", "nfs", "backup_servers", "b"}},
+	} {
+		h := modules.NewHost(modules.HostOptions{})
+		r, err := Mount.Run(t.Context(), h, value.NewDict(c.args...))
+		if err != nil || !r.Failed || !strings.Contains(r.Msg, c.want) {
+			t.Errorf("%q: failed %v, %q, %v; want %q", c.args, r.Failed, r.Msg, err, c.want)
+		}
+	}
+}
+
+func TestFstab(t *testing.T) {
+	const text = "# one\n\nUUID=a / ext4 errors=remount-ro 0 1\n/dev/b\t/srv/with\\040space\txfs\tdefaults\nbad line\n"
+	e, there, err := fstabFind(text, "/srv/with space", "")
+	if want := (fstabEntry{"/dev/b", "/srv/with space", "xfs", "defaults", "0", "0"}); e != want || !there || err != nil {
+		t.Errorf("found %q, %v, %v; want %q", e, there, err, want)
+	}
+	e.opts = "noatime"
+	if got, want := fstabSet(text, e), strings.Replace(text, "/dev/b\t/srv/with\\040space\txfs\tdefaults", "/dev/b /srv/with\\040space xfs noatime 0 0", 1); got != want {
+		t.Errorf("set:\n%s\nwant:\n%s", got, want)
+	}
+	if got, want := fstabRemove(text, e), "# one\n\nUUID=a / ext4 errors=remount-ro 0 1\nbad line\n"; got != want {
+		t.Errorf("removed:\n%s\nwant:\n%s", got, want)
+	}
+	if got, want := fstabSet("last / ext4 x", fstabEntry{"s", "/p", "t", "o", "0", "0"}), "last / ext4 x\ns /p t o 0 0\n"; got != want {
+		t.Errorf("added: %q, want %q", got, want)
+	}
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{{"defaults", "", true}, {"a,b", "b,a,defaults", true}, {`context="x,y",a`, `a,context="x,y"`, true}, {"a=1", "a=2", false}} {
+		if got := (fstabEntry{opts: c.a}).same(fstabEntry{opts: c.b}); got != c.same {
+			t.Errorf("%s and %s: same %v", c.a, c.b, got)
+		}
+	}
+}
