@@ -345,6 +345,12 @@ func (h *Host) PutLocal(ctx context.Context, why, path, local string, opts FileO
 	return h.put(ctx, why, path, r, opts)
 }
 
+// PutStream writes what a reader gives, for instance another host's Download. Otherwise it is as PutLocal.
+func (h *Host) PutStream(ctx context.Context, why, path string, r io.Reader, opts FileOptions) error {
+	opts.Sparse = opts.Sparse || opts.Size >= sparseFrom
+	return h.put(ctx, why, path, r, opts)
+}
+
 func (h *Host) put(ctx context.Context, why, path string, r io.Reader, opts FileOptions) error {
 	done := Done{Why: h.whose() + why, Command: "write " + path, Planned: h.opts.Check}
 	if h.opts.Check {

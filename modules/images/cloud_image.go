@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -38,7 +39,7 @@ func (ImageFormat) Choices() []string { return append([]string{"auto"}, formats(
 type Via string
 
 // Choices lists them.
-func (Via) Choices() []string { return []string{"target", "controller"} }
+func (Via) Choices() []string { return []string{"target", "controller", "peer"} }
 
 // CloudImageArgs fetch an image that disks of guests stand on, verify it and keep it beside its older versions: NAME-DIGITS.qcow2, where DIGITS are
 // the first twelve of its checksum. An image that changed upstream becomes another file, so that the guests of the old one go on; nothing starts
@@ -61,8 +62,13 @@ type CloudImageArgs struct {
 	URL string `arg:"url" exclusive:"source"`
 	// Src is an image on the controller, in place of url.
 	Src modules.LocalFile `arg:"src" exclusive:"source"`
-	// Via is who downloads: the host itself, or the controller, once for all hosts, which then sends it to each.
+	// Via is who downloads: the host itself; the controller, once for all hosts, which then sends it to each; or with peer likewise, but the
+	// controller sends it to one host of the play, and the hosts pass it on to each other. They do so by qemu-nbd, under a key for one
+	// time and with the checksum compared at the end; where a host cannot reach the other, by way of the controller.
 	Via Via `arg:"via" default:"target"`
+	// PeerNetwork is the network by whose addresses hosts reach each other for via: peer, such as 10.0.0.0/8; without, any but those of bridges
+	// for guests.
+	PeerNetwork string `arg:"peer_network"`
 	// Checksum of what the URL gives: sha256:DIGEST, or sha256:URL of a list that names it (SHA256SUMS, also as the BSDs write it); sha384
 	// and sha512 likewise.
 	Checksum string `arg:"checksum"`
@@ -97,6 +103,10 @@ type CloudImageResult struct {
 	Format string `json:"format,omitempty"`
 	// Checksum of what came, before it was unpacked: algorithm:digits.
 	Checksum string `json:"checksum,omitempty"`
+	// From is where it came from in this run: url, controller, or the name of the host that passed it on.
+	From string `json:"from,omitempty"`
+	// Relayed says that what another host passed on went by way of the controller.
+	Relayed bool `json:"relayed,omitempty"`
 	// VirtualSize is how large the guest sees it, in bytes.
 	VirtualSize int64 `json:"virtual_size,omitempty"`
 	// Versions are all that are there now, the newest first.
@@ -126,8 +136,15 @@ func (a CloudImageArgs) Check() error {
 		return wrong("url", "what comes by http needs a checksum: anybody on the way could alter it")
 	case a.URL != "" && a.Checksum == "" && a.Via != "target":
 		return wrong("via", "via: %s needs a checksum", a.Via)
+	case a.Via == "peer" && a.Convert:
+		return wrong("convert", "convert does not go with via: peer, for what is passed on must be what the checksum is of")
+	case a.PeerNetwork != "" && a.Via != "peer":
+		return wrong("peer_network", "peer_network goes with via: peer")
 	case a.Keep < 0:
 		return wrong("keep", "keep must be 0 or more")
+	}
+	if _, err := netip.ParsePrefix(a.PeerNetwork); a.PeerNetwork != "" && err != nil {
+		return wrong("peer_network", "peer_network must be a network such as 10.0.0.0/8, not %q", a.PeerNetwork)
 	}
 	return checkName("name", a.name())
 }
@@ -241,7 +258,7 @@ func runCloudImage(ctx context.Context, h *modules.Host, a CloudImageArgs) (Clou
 	if job.origin, err = a.origin(); err != nil {
 		return job.result, err
 	}
-	if a.Via == "controller" && a.URL != "" {
+	if a.Via != "target" && a.URL != "" {
 		ends, err := h.Ends(ctx)
 		if err != nil {
 			return job.result, err

@@ -47,37 +47,51 @@ func (j *imageJob) stage(ctx context.Context) (fetched, error) {
 		prefix = j.stem(j.origin.digest)
 	}
 	switch {
-	case j.Src != "":
-		found, err := j.h.Local().Find("files", string(j.Src))
+	case j.by == j.h && j.Src == "":
+		j.result.From = "url"
+		return j.origin.fetch(ctx, j.h, j.lib.dir, prefix)
+	case j.Via == "peer" && !j.h.Planning():
+		if got, ok, err := j.fromPeers(ctx); ok || err != nil {
+			return got, err
+		}
+	}
+	j.result.From = "controller"
+	if j.Src == "" {
+		cached, err := j.origin.cache(ctx, j.by)
 		if err != nil {
 			return fetched{}, err
 		}
-		return j.send(ctx, found)
-	case j.by == j.h:
-		return j.origin.fetch(ctx, j.h, j.lib.dir, prefix)
+		return j.send(ctx, cached)
 	}
-	cached, err := j.origin.cache(ctx, j.by)
+	found, err := j.h.Local().Find("files", string(j.Src))
 	if err != nil {
 		return fetched{}, err
 	}
-	return j.send(ctx, cached)
+	return j.send(ctx, found)
 }
 
 // send sends a file of the controller.
 func (j *imageJob) send(ctx context.Context, local string) (fetched, error) {
-	to := j.lib.dir + "/.hostler-image." + j.origin.digest[:32]
-	stat, err := j.h.Local().Stat(local)
-	if err != nil && !j.h.Planning() {
-		return fetched{}, fmt.Errorf("look at %s: %w", local, err)
-	}
 	opts := modules.FileOptions{}
 	opts.Mode, opts.HasMode = 0o600, true
-	if stat != nil {
+	switch stat, err := j.h.Local().Stat(local); {
+	case err == nil:
 		opts.Size = stat.Size()
+	case !j.h.Planning():
+		return fetched{}, fmt.Errorf("look at %s: %w", local, err)
 	}
-	if err := j.h.PutLocal(ctx, "send "+j.origin.what, to, local, opts); err != nil {
+	if err := j.h.PutLocal(ctx, "send "+j.origin.what, j.beside(), local, opts); err != nil {
 		return fetched{}, err
 	}
+	return j.examine(ctx)
+}
+
+// beside is where an image of a known digest is sent to.
+func (j *imageJob) beside() string { return j.lib.dir + "/.hostler-image." + j.origin.digest[:32] }
+
+// examine looks at what was sent.
+func (j *imageJob) examine(ctx context.Context) (fetched, error) {
+	to := j.beside()
 	done, err := j.h.Change(ctx, modules.Action{
 		Why: "examine " + j.origin.what, Script: inspectScript, Args: []string{to, j.origin.algorithm, j.origin.digest, j.Member},
 	})
@@ -122,15 +136,17 @@ func (j *imageJob) publish(ctx context.Context, got fetched) (*file, error) {
 	if algorithm == "" {
 		algorithm = "sha256"
 	}
-	rec := record{
-		"source": j.source(), "checksum": algorithm + ":" + got.digest, "virtual": strconv.FormatInt(got.info.VirtualSize, 10),
-		"etag": got.Header("ETag"), "modified": got.Header("Last-Modified"),
-	}
-	format := got.info.Format
+	format, whole := got.info.Format, ""
 	if j.Convert {
 		format = "qcow2"
+	} else if !got.packed {
+		whole = "yes"
 	}
 	name := j.stem(got.digest) + "." + format
+	rec := record{
+		"source": j.source(), "checksum": algorithm + ":" + got.digest, "virtual": strconv.FormatInt(got.info.VirtualSize, 10),
+		"path": j.lib.dir + "/" + name, "whole": whole, "etag": got.Header("ETag"), "modified": got.Header("Last-Modified"),
+	}
 	r, err := j.h.ChangeAndProbe(ctx, j.actions(got.staged, name, rec), imagesProbe, j.probeArgs()...)
 	if err != nil {
 		return nil, errors.Join(err, discard(ctx, j.h, got.path))

@@ -65,6 +65,7 @@ examine() {
 		case $? in 0) rounds=$((rounds + 1)) ;; 1) break ;; *) return 0 ;; esac
 	done
 	[ "$rounds" = 0 ] || fallocate -d "$f" 2>/dev/null
+	[ "$rounds" = 0 ] || say unpacked "$rounds"
 	say file "$f"
 	say size "$(($(wc -c <"$f")))"
 	say start "$(head -c 80 "$f" | tr -cd ' -~')"
@@ -84,6 +85,7 @@ type staged struct {
 	size   int64
 	start  string // its first bytes, as far as they can be printed
 	iso    bool
+	packed bool // it was, and no longer is what the digest is of
 	info   info
 }
 
@@ -108,7 +110,7 @@ type extent struct {
 
 // parseStaged reads what examine told. What names the image in errors.
 func parseStaged(r *modules.Report, what, want string) (staged, error) {
-	s := staged{path: r.Text("file"), digest: r.Text("digest"), start: r.Text("start"), iso: r.Text("volume") == "CD001", size: int64(r.Int("size"))}
+	s := staged{path: r.Text("file"), digest: r.Text("digest"), start: r.Text("start"), iso: r.Text("volume") == "CD001", size: int64(r.Int("size")), packed: r.Has("unpacked")}
 	switch {
 	case r.Has("mismatch"):
 		return s, fmt.Errorf("%s is not what was asked for: its checksum is %s, not %s (%s bytes came)", what, s.digest, want, r.Text("mismatch"))
