@@ -168,7 +168,13 @@ func (v *hypervisor) play(file string, program ...string) (string, int) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	cmd := v.command(append(program, "-i", "localhost,", "-c", "local", "-e", "ansible_python_interpreter=/usr/bin/python3", file)...)
+	return v.engine(append(program, "-i", "localhost,", "-c", "local", "-e", "ansible_python_interpreter=/usr/bin/python3", file)...)
+}
+
+// engine runs hostler or a program of Ansible's inside, by no settings but its arguments.
+func (v *hypervisor) engine(argv ...string) (string, int) {
+	v.t.Helper()
+	cmd := v.command(argv...)
 	cmd.Env = append(cmd.Env, "ANSIBLE_NOCOLOR=1", "ANSIBLE_CONFIG="+filepath.Join(v.dir, "ansible.cfg"), "ANSIBLE_RETRY_FILES_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {

@@ -106,7 +106,8 @@ func (j *volumeJob) build(d volume) (*libvirt.Node, error) {
 	doc := libvirt.New("volume", "").Add(libvirt.New("name", j.Name), libvirt.New("capacity", strconv.FormatInt(capacity, 10), "unit", "bytes"))
 	if j.Preallocation == "full" {
 		doc.Add(libvirt.New("allocation", strconv.FormatInt(capacity, 10), "unit", "bytes"))
-	} else if j.CloneFrom.Volume == "" {
+	} else if j.CloneFrom.Volume == "" && d.kind != "logical" {
+		// Of a volume group libvirt would make a snapshot of nothing that has room for a kilobyte.
 		doc.Add(libvirt.New("allocation", "0", "unit", "bytes"))
 	}
 	target := libvirt.New("target", "")
