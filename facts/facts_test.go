@@ -209,6 +209,41 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// Where one process told of addresses and routes, they are in one section.
+func TestRoutesAmongAddresses(t *testing.T) {
+	parts, err := Parts([]string{"network"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse(parts, []byte(`/sys/class/net/br0/address:52:54:00:00:00:01
+/sys/class/net/br0/type:1
+#exist
+#nets
+#addr
+2: br0    inet 192.0.2.7/24 brd 192.0.2.255 scope global br0\       valid_lft forever preferred_lft forever
+2: br0    inet6 2001:db8::7/64 scope global \       valid_lft forever preferred_lft forever
+8.8.8.8 via 192.0.2.1 dev br0 src 192.0.2.7 uid 0 \    cache 
+2404:6800:400a:800::1012 from :: via fe80:: dev br0 src 2001:db8::7 metric 1024 pref medium
+#links
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := f.Dict()
+	for path, want := range map[string]string{
+		"default_ipv4.gateway": `"192.0.2.1"`,
+		"default_ipv4.address": `"192.0.2.7"`,
+		"default_ipv6.gateway": `"fe80::"`,
+		"default_ipv6.address": `"2001:db8::7"`,
+		"all_ipv4_addresses":   `["192.0.2.7"]`,
+		"all_ipv6_addresses":   `["2001:db8::7"]`,
+	} {
+		if diff := cmp.Diff(want, jsonOf(t, lookup(d, path))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+}
+
 func TestFilter(t *testing.T) {
 	d := value.NewDict("distribution", "Debian", "distribution_version", "12", "eth0", "x", "kernel", "6")
 	for pattern, want := range map[string]int{

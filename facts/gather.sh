@@ -61,9 +61,15 @@ if wants network; then
 	echo '#nets'
 	for p in /sys/class/net/*/brif/* /sys/class/net/*/bonding /proc/net/vlan/*; do [ -e "$p" ] && echo "$p"; done
 	if has ip; then
-		echo '#addr'; ip -o addr show 2>/dev/null
-		echo '#route4'; ip -4 route get 8.8.8.8 2>/dev/null
-		echo '#route6'; ip -6 route get 2404:6800:400a:800::1012 2>/dev/null
+		# All by one process, where it is not busybox's.
+		echo '#addr'
+		all=$(printf '%s\n' 'addr show' 'route get 8.8.8.8' 'route get 2404:6800:400a:800::1012' | ip -o -force -batch - 2>/dev/null)
+		if [ -n "$all" ]; then printf '%s\n' "$all"
+		else
+			ip -o addr show 2>/dev/null
+			echo '#route4'; ip -4 route get 8.8.8.8 2>/dev/null
+			echo '#route6'; ip -6 route get 2404:6800:400a:800::1012 2>/dev/null
+		fi
 	fi
 fi
 
@@ -94,16 +100,22 @@ fi
 if wants user; then
 	while read -r key _ uid _; do [ "$key" = Uid: ] && break; done </proc/$$/status
 	echo '#passwd'
-	if has getent; then getent passwd "$uid" </dev/null 2>/dev/null
-	else grep "^[^:]*:[^:]*:$uid:" /etc/passwd; fi
+	name=
+	while IFS=: read -r name pass id rest; do [ "$id" != "$uid" ] || break; done 2>/dev/null </etc/passwd
+	if [ -n "$name" ] && [ "$id" = "$uid" ]; then printf '%s\n' "$name:$pass:$id:$rest"
+	elif has getent; then getent passwd "$uid" </dev/null 2>/dev/null; fi
 fi
 if wants date_time; then
 	# The name of the other half of the year's time zone comes from a date half a year on.
 	echo '#date'
-	now=$(date '+%s %N %Z %z')
-	printf '%s\n' "$now"
-	later=$((${now%% *} + 15778800))
-	date -d "@$later" '+%Z %z' 2>/dev/null
+	now=$(printf '%s\n' now 'now +15778800 seconds' | date -f - '+%s %N %Z %z' 2>/dev/null)
+	if [ -n "$now" ]; then printf '%s\n' "$now"
+	else
+		now=$(date '+%s %N %Z %z')
+		printf '%s\n' "$now"
+		later=$((${now%% *} + 15778800))
+		date -d "@$later" '+%Z %z' 2>/dev/null
+	fi
 fi
 if wants chroot; then
 	echo '#chroot'
@@ -134,9 +146,14 @@ if wants hardware; then
 	echo '#mounts'
 	set -f
 	IFS=$nl
-	mounts=$(grep -E '^[^ ]*:/|^[/\\]' /proc/mounts)
-	binds=$(grep -E ' - [^ ]+ ([^ ]*:/|[/\\])' /proc/self/mountinfo)
-	printf '%s\n#mountinfo\n%s\n' "$mounts" "$binds"
+	mounts= binds=
+	for line in $(grep -E '^[^ ]*:/|^[/\\]| - [^ ]+ ([^ ]*:/|[/\\])' /proc/mounts /proc/self/mountinfo); do
+		case $line in
+		/proc/mounts:*) mounts=$mounts${line#*:}$nl ;;
+		*) binds=$binds${line#*:}$nl ;;
+		esac
+	done
+	printf '%s#mountinfo\n%s' "$mounts" "$binds"
 	# A dead server must not hang us: whatever is not a local file system, or lies below one that is
 	# not, is looked at in the background.
 	near='' far='' below=''
@@ -194,9 +211,12 @@ if wants hardware; then
 		cap=
 		has timeout && cap="timeout $wait"
 		o='--noheadings --nosuffix --units g --separator ,'
-		echo '#vgs'; $cap vgs $o -o vg_name,pv_count,lv_count,snap_count,vg_attr,vg_size,vg_free </dev/null 2>/dev/null
-		echo '#lvs'; $cap lvs $o -o lv_name,vg_name,lv_attr,lv_size </dev/null 2>/dev/null
-		echo '#pvs'; $cap pvs $o -o pv_name,vg_name,pv_fmt,pv_attr,pv_size,pv_free </dev/null 2>/dev/null
+		pvs=$($cap pvs $o -o pv_name,vg_name,pv_fmt,pv_attr,pv_size,pv_free </dev/null 2>/dev/null)
+		printf '#vgs\n#lvs\n#pvs\n%s\n' "$pvs"
+		if [ -n "$pvs" ]; then # without a physical volume there is nothing
+			echo '#vgs'; $cap vgs $o -o vg_name,pv_count,lv_count,snap_count,vg_attr,vg_size,vg_free </dev/null 2>/dev/null
+			echo '#lvs'; $cap lvs $o -o lv_name,vg_name,lv_attr,lv_size </dev/null 2>/dev/null
+		fi
 	fi
 fi
 

@@ -110,8 +110,8 @@ func (o *output) dateTime() *DateTime {
 	zone, offset := now[len(now)-2], now[len(now)-1]
 	t := time.Unix(sec, int64(nsec)).In(time.FixedZone(zone, offsetSeconds(offset)))
 	dst := zone
-	if len(later) == 2 && offsetSeconds(later[1]) > offsetSeconds(offset) {
-		dst = later[0]
+	if n := len(later); n > 1 && offsetSeconds(later[n-1]) > offsetSeconds(offset) {
+		dst = later[n-2]
 	}
 	utc := t.UTC()
 	epoch := strconv.FormatInt(sec, 10)

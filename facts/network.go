@@ -110,8 +110,8 @@ func (o *output) network() *Network {
 	}
 	o.readLinks(n)
 	o.vlans(n)
-	n.DefaultIPv4 = route(o.sections["route4"])
-	n.DefaultIPv6 = route(o.sections["route6"])
+	n.DefaultIPv4 = route(append(o.routes("8.8.8.8"), o.sections["route4"]...))
+	n.DefaultIPv6 = route(append(o.routes("2404:6800:400a:800::1012"), o.sections["route6"]...))
 	for _, line := range o.sections["addr"] {
 		n.addAddress(strings.Fields(line))
 	}
@@ -202,6 +202,17 @@ func (n *Network) find(name string) *Interface {
 		return nil
 	}
 	return n.Interfaces[at]
+}
+
+// routes are the lines about the way to an address among those about the host's own: local 8.8.8.8 dev lo, 8.8.8.8 via 192.0.2.1 dev eth0.
+func (o *output) routes(to string) []string {
+	var lines []string
+	for _, line := range o.sections["addr"] {
+		if words := strings.Fields(line); slices.Contains(words[:min(len(words), 2)], to) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // route reads the first line of ip route get.
