@@ -117,9 +117,9 @@ func batches(actions []Action) func(yield func([]Action) bool) {
 
 // request is what else a change script does around its actions.
 type request struct {
-	lock  string // name of the lock to hold
-	guard string // what sha1sum prints of what the probe must still print
-	probe string // script that is run before (with guard) and after the actions
+	lock  string  // name of the lock to hold
+	seen  *Report // what the probe told and must still tell; nil where that does not matter
+	probe string  // script that is run before (with seen) and after the actions
 	args  []string
 }
 
@@ -200,10 +200,11 @@ func (h *Host) script(mark string, actions []Action, req request) (transport.Com
 			words[i] = param(a)
 		}
 		probe = "__probe " + strings.Join(words, " ")
-		fmt.Fprintf(&b, "__probe() (\n%s\n)\n", req.probe)
+		fmt.Fprintf(&b, "__probe() {\n%s\n}\n", req.probe)
 	}
-	if req.guard != "" {
-		fmt.Fprintf(&b, "[ \"$(%s </dev/null | sha1sum)\" = %s ] || exit %d\n", probe, param(req.guard), statusStale)
+	if req.seen != nil {
+		now, before := unchanged(probe, req.seen.Stdout)
+		fmt.Fprintf(&b, "[ %s = %s ] || exit %d\n", now, param(before), statusStale)
 	}
 	for i, a := range actions {
 		fmt.Fprintf(&b, "__mark \"$1\" %d\n(\n", i)
@@ -221,11 +222,26 @@ func (h *Host) script(mark string, actions []Action, req request) (transport.Com
 		}
 		fmt.Fprintf(&b, "\n__rc=$?; __mark \"$1\" \"rc $__rc\"; [ $__rc = 0 ] || exit 0\n")
 	}
+	if probe != "" && req.lock != "" {
+		probe = "(" + probe + ")" // a trap of its own must not take the place of the lock's
+	}
 	if probe != "" {
 		fmt.Fprintf(&b, "__mark \"$1\" probe\n%s </dev/null\n", probe)
 	}
 	cmd.Script = b.String()
 	return cmd, nil
+}
+
+// maxSeen is up to which size the shell itself compares what a probe prints; of more it compares the digest.
+const maxSeen = 8 << 10
+
+// unchanged gives the two words of a comparison of what a probe prints now and what it printed. The shell drops newlines at the end, which
+// no section has that is not counted in its first line, and it cannot hold a zero byte.
+func unchanged(probe string, seen []byte) (now, before string) {
+	if len(seen) > maxSeen || bytes.IndexByte(seen, 0) >= 0 {
+		return `"$(` + probe + ` </dev/null | sha1sum)"`, digest(seen)
+	}
+	return `"$(` + probe + ` </dev/null)"`, strings.TrimRight(string(seen), "\n")
 }
 
 // compose writes the script text of one action.

@@ -139,7 +139,7 @@ func (r Reconciler[S]) diff(h *Host, before, after S) {
 }
 
 // changeAndProbe runs the actions, and the probe after the last of them, in as many requests as there are actions with
-// standard input, which mostly is one. The first holds the guard, the last the probe.
+// standard input, which mostly is one. The first compares with what was seen, the last probes.
 func (h *Host) changeAndProbe(ctx context.Context, actions []Action, req request, seen *Report) (*Report, error) {
 	var parts [][]Action
 	for part := range batches(actions) {
@@ -151,7 +151,7 @@ func (h *Host) changeAndProbe(ctx context.Context, actions []Action, req request
 			this.probe, this.args = req.probe, req.args
 		}
 		if i == 0 && req.lock != "" {
-			this.guard, this.probe, this.args = digest(seen.Stdout), req.probe, req.args
+			this.seen, this.probe, this.args = seen, req.probe, req.args
 		}
 		_, told, err := h.apply(ctx, part, this)
 		if err != nil {

@@ -242,6 +242,50 @@ show gone "$2.gone"
 	}
 }
 
+// What the shell itself reads comes as whole as what a program reads.
+func TestShowKeepsEveryByte(t *testing.T) {
+	var every []byte
+	for c := range 255 {
+		every = append(every, byte(c+1))
+	}
+	var files []string
+	dir := t.TempDir()
+	for i, text := range []string{
+		"", "\n", "\n\n\n", "no end", " \tblanks \\\n\\", "a\x00b\n", "\x00", string(every), string(every) + "\n",
+		strings.Repeat("x", 1023) + "\n", strings.Repeat("x\n", 512) + "x",
+	} {
+		files = append(files, filepath.Join(dir, strconv.Itoa(i)))
+		if err := os.WriteFile(files[i], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, sh := range shells {
+		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, sh[0])
+			h := modules.NewHost(modules.HostOptions{Conn: &shConn{t: t, shell: sh}, Env: map[string]string{"LC_ALL": "C.UTF-8"}})
+			r, err := h.Probe(t.Context(), `for f; do show "$f" "$f"; show "$f.sized" "$f" $(($(wc -c <"$f"))); done
+text "$1" 1 && say grown '' || say shrunk ''`, files...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				want, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, key := range []string{file, file + ".sized"} {
+					if got := r.Bytes(key); string(got) != string(want) || r.Status(key) != 0 {
+						t.Errorf("%s: %q, want %q", key, got, want)
+					}
+				}
+			}
+			if !r.Has("shrunk") {
+				t.Error("a file of another size than said passes for the text")
+			}
+		})
+	}
+}
+
 func TestWriteFileInCheckMode(t *testing.T) {
 	conn := &shConn{t: t}
 	m := modules.Define("note", "", func(ctx context.Context, h *modules.Host, _ struct{}) (struct{}, error) {

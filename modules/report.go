@@ -12,6 +12,8 @@ import (
 //	tell KEY CMD ARGS…    runs a program and tells its output and its status; its errors are told as KEY.err
 //	show KEY FILE [SIZE]  tells a file's content, bytes as they are; status 1 when it cannot be read. With SIZE, which the caller
 //	                      knows already, that many bytes of it
+//	text FILE SIZE        sets $__v to the content of a file of so many bytes, without a process. It is false where that does not pay,
+//	                      and for what the shell cannot hold: a file that has a zero byte, or another size
 //	line KEY CMD ARGS…    runs a builtin and tells the one line that it prints, without a fork
 const prelude = `LC_ALL=C LANG=C PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL LANG PATH
@@ -23,9 +25,19 @@ tell() {
 	exec 3>&-
 	[ -z "$__err" ] || say "$__key.err" "$__err"
 }
+__nl='
+'
+text() {
+	[ "$2" -le 1024 ] || return 1
+	__v=
+	while IFS= read -r __w; do __v=$__v$__w$__nl; done <"$1"
+	__v=$__v$__w; [ "${#__v}" -eq "$2" ]
+}
 show() {
 	if [ -f "$2" ] && [ -r "$2" ]; then
-		__n=${3-$(wc -c <"$2")}; printf '@@%s %d 0\n' "$1" "$__n"; [ "$__n" -eq 0 ] || head -c "$__n" "$2"; echo
+		__n=${3-$(wc -c <"$2")}
+		if text "$2" "$__n"; then say "$1" "$__v"; return; fi
+		printf '@@%s %d 0\n' "$1" "$__n"; [ "$__n" -eq 0 ] || head -c "$__n" "$2"; echo
 	else
 		say "$1" '' 1
 	fi

@@ -73,7 +73,7 @@ say slash "$slash"
 look at "$p"
 extras at "$p" "$6" "$7"
 if [ -z "${9-}" ] && [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ]; then
-	say sum "$(sum sha1 "$p")"
+	checksum sha1 "$p"
 fi
 line umask umask
 ids "$4" "$5"
@@ -88,7 +88,7 @@ done
 say missing "$missing"
 [ -d "$up" ] || [ ! -e "$up" ] || say blocked "$up"
 [ -w "$up" ] || say closed "${TMPDIR:-/tmp}"
-if [ "$8" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ] && [ "$(wc -c <"$p")" -le "$8" ]; then show before "$p"; fi
+if [ "$8" -gt 0 ] && [ -f "$p" ] && [ -r "$p" ] && [ ! -L "$p" ] && sized "$p" && [ "$size" -le "$8" ]; then show before "$p" "$size"; fi
 `
 
 // newFileLib is a shell function that makes an empty file where there is none, for its owner alone, and says why it cannot.
@@ -114,7 +114,7 @@ if [ -z "$there" ]; then
 	new_file "$t" || exit 1
 	err=$(dd bs=65536 conv=fsync of="$t" 2>&1) || { printf '%s\n' "${err%%$nl*}" >&2; exit 1; }
 fi
-[ -z "$keep" ] || chown "$keep" "$t" 2>/dev/null || :
+[ -z "$keep" ] || { [ -O "$p" ] && [ -G "$p" ] && [ -O "$t" ] && [ -G "$t" ]; } || chown "$keep" "$t" 2>/dev/null || :
 [ -z "$own" ] || chown "$own" "$t" || exit 1
 chmod "$mode" "$t" || exit 1
 if [ -n "$context" ]; then chcon "$context" "$t" || exit 1
@@ -160,7 +160,7 @@ func (d *deployment) parse(r *modules.Report) (target, error) {
 		return t, err
 	}
 	readExtras(r, "at", &t.at)
-	t.at.sha1 = firstWord(r.Text("sum"))
+	t.at.sha1 = readSum(r)
 	t.missing, t.blocked, t.slash, t.closed = r.Lines("missing"), r.Text("blocked"), r.Text("slash") != "", r.Text("closed")
 	t.before, t.hasText = r.Bytes("before"), r.Has("before")
 	t.ids, t.umask = d.attributes.readIDs(r), readUmask(r)

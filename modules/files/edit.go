@@ -40,15 +40,16 @@ type edited struct {
 const maxEdit = 8 << 20
 
 // editScript: as deployScript, but the ninth argument is the largest content that is told in any case, also that of a link's target.
-// The size that stat tells holds where the file takes blocks: in /sys and /proc it does not.
 const editScript = "__noatime=0\n" + deployScript + `
-sized() { if [ "$8" -gt 0 ]; then size=$7; else size=$(wc -c <"$p"); fi; }
 if [ -L "$p" ]; then look real "$p" -L; fi
 if [ -f "$p" ] && [ -r "$p" ]; then
-	sized $__s
+	sized "$p"
 	if [ "$size" -le "$9" ]; then show content "$p" "$size"; else say large "$size"; fi
 elif [ ! -e "$p" ]; then
-	say me "$(id -u) $(id -g)"
+	me= my=
+	while read -r key _ my _; do case $key in Uid:) me=$my ;; Gid:) break ;; esac; done 2>/dev/null </proc/self/status
+	[ -n "$my" ] || { me=$(id -u); my=$(id -g); }
+	say me "$me $my"
 fi
 `
 

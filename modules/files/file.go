@@ -365,16 +365,26 @@ func (a FileArgs) planDirectory(n fileNow) ([]modules.Action, info, error) {
 	return append(actions, a.timeActions(n, i.path, "preserve")...), then, nil
 }
 
-// makeFolder takes it well when somebody else makes the folder at the same time.
-const makeFolder = `[ -d "$1" ] || mkdir -- "$1" 2>/dev/null || [ -d "$1" ] || mkdir -- "$1"`
+// makeFolder: folder, mode or nothing. It takes it well when somebody else makes the folder at the same time. Coreutils' mkdir and busybox's
+// see to exactly that mode, whatever the folder above hands down.
+const makeFolder = `if [ -d "$1" ] || ! mkdir ${2:+-m "$2"} -- "$1" 2>/dev/null; then
+	[ -d "$1" ] || exec mkdir ${2:+-m "$2"} -- "$1"
+	[ -z "$2" ] || chmod "$2" "$1"
+fi`
 
 // makeFolders makes a folder and those missing above it, all with the attributes asked for, as Ansible does.
 func (a FileArgs) makeFolders(n fileNow) (actions []modules.Action, then info, err error) {
+	mode, word := 0o777&^n.umask, ""
+	if !a.Mode.IsZero() && !a.Mode.Preserve() && a.Owner+a.Group == "" {
+		// It comes with the folder, if no change of owner is to take bits of it away.
+		mode = a.Mode.Apply(mode, true, n.umask)
+		word, a.Mode = chmodMode(mode), modules.FileMode{}
+	}
 	for _, folder := range n.missing {
 		actions = append(actions, modules.Action{
-			Why: "create directory " + folder, Script: makeFolder, Args: []string{folder},
+			Why: "create directory " + folder, Script: makeFolder, Args: []string{folder, word},
 		})
-		more, made := a.attributesOf(n, info{path: folder, exists: true, fresh: true, mode: typeDir | 0o777&^n.umask})
+		more, made := a.attributesOf(n, info{path: folder, exists: true, fresh: true, mode: typeDir | mode})
 		actions, then = append(actions, more...), made
 	}
 	return append(actions, a.timeActions(n, n.at.path, "preserve")...), then, nil
@@ -416,9 +426,10 @@ func (a FileArgs) planTree(n fileNow) []modules.Action {
 	return actions
 }
 
-// Swapping in a link that is made beside it, the path is never missing.
+// Swapping in a link that is made beside it, the path is never missing; where there is nothing, a link is made at once.
 const (
 	linkScript = `if [ -n "$4" ]; then rmdir -- "$2" || exit 1; fi
+if [ ! -e "$2" ] && [ ! -L "$2" ] && ln -s -T -- "$1" "$2" 2>/dev/null; then exit; fi
 t=$3; ln -s -- "$1" "$t" && mv -f -T -- "$t" "$2" 2>/dev/null || { rm -f -- "$t"; ln -sfn -- "$1" "$2"; }`
 	hardScript = `t=$3; ln -- "$1" "$t" && mv -f -- "$t" "$2" || { rc=$?; rm -f -- "$t"; exit $rc; }
 [ ! -e "$t" ] || rm -f -- "$t"`

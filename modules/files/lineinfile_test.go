@@ -118,21 +118,41 @@ func TestEditedFile(t *testing.T) {
 	})
 }
 
-// A file that somebody changes between look and change is looked at anew.
+// A file that somebody changes between look and change is looked at anew, whatever is in it; one that nobody changes is not.
 func TestEditIsNoLostUpdate(t *testing.T) {
-	onShells(t, func(t *testing.T, c *shConn) {
-		file := t.TempDir() + "/f"
-		write(t, file, "a\n", 0o644)
-		c.after = func() { write(t, file, "a\nb\n", 0o644) }
-		r := run(t, c, modules.HostOptions{}, Lineinfile, "path", file, "line", "c")
-		want(t, "meanwhile", r, "changed", true)
-		if got, err := os.ReadFile(file); err != nil || string(got) != "a\nb\nc\n" {
-			t.Errorf("%q, %v", got, err)
-		}
-		if c.trips != 4 {
-			t.Errorf("%d round trips, want 4", c.trips)
-		}
-	})
+	large := strings.Repeat("0123456789abcde\n", 1000)
+	for what, c := range map[string]struct{ before, meanwhile, want string }{
+		"longer":             {"a\n", "a\nb\n", "a\nb\nc\n"},
+		"other":              {"a\n", "b\n", "b\nc\n"},
+		"empty lines":        {"a\n", "a\n\n", "a\n\nc\n"},
+		"a zero byte":        {"a\x00\n", "b\x00\n", "b\x00\nc\n"},
+		"large":              {large + "a\n", large + "b\n", large + "b\nc\n"},
+		"as it was":          {"a\xff\x81\n\n", "", "a\xff\x81\n\nc\n"},
+		"large as it was":    {large, "", large + "c\n"},
+		"zero, as it was":    {"\x00\n", "", "\x00\nc\n"},
+		"an end, as it was":  {"a", "", "a\nc\n"},
+		"nothing, as it was": {"", "", "c\n"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			onShells(t, func(t *testing.T, conn *shConn) {
+				file := t.TempDir() + "/f"
+				write(t, file, c.before, 0o644)
+				trips := 2
+				if c.meanwhile != "" {
+					trips = 4
+					conn.after = func() { write(t, file, c.meanwhile, 0o644) }
+				}
+				r := run(t, conn, modules.HostOptions{}, Lineinfile, "path", file, "line", "c")
+				want(t, "edited", r, "changed", true)
+				if got, err := os.ReadFile(file); err != nil || string(got) != c.want {
+					t.Errorf("%q, %v, want %q", got, err, c.want)
+				}
+				if conn.trips != trips {
+					t.Errorf("%d round trips, want %d", conn.trips, trips)
+				}
+			})
+		})
+	}
 }
 
 // Many that edit one file at once, as items of a parallel loop may, each get their line in.

@@ -15,7 +15,10 @@ import (
 //
 //	expand PATH         sets $expanded: ~, ~user and $NAME as the host has them, no slash at the end, no - at the beginning
 //	look KEY PATH [-L]  tells stat's fields, status 1 and its error when it cannot; with -L those of a link's target, and with
-//	                    __noatime=0 no time of access
+//	                    __noatime=0 no time of access. No process is started for what surely is not there: its folder can be searched
+//	sized FILE          sets $size of the file that was looked at last. What stat tells does not hold where files take no blocks, as in
+//	                    /sys and /proc
+//	checksum ALG FILE   tells a checksum of the file that was looked at last, or all of a small one, for readSum
 const lookLib = modules.ExpandLib + `
 expand() {
 	__expand "$1"; expanded=$__v
@@ -24,8 +27,15 @@ expand() {
 }
 __look="%f %d %i %h %u %g %s %b %o %t %T ${__noatime-%X} %Y %Z|%U|%G|${__noatime-%x}|%y|%z"
 look() {
-	if __s=$(stat ${3-} -c "$__look" -- "$2" 2>&1); then say "$1" "$__s"
+	case $2 in */*) __up=${2%/*}/ ;; *) __up=./ ;; esac
+	if [ ! -e "$2" ] && [ ! -L "$2" ] && [ "${#2}" -lt 256 ] && [ -x "$__up" ]; then __s=; say "$1" ': No such file or directory' 1
+	elif __s=$(stat ${3-} -c "$__look" -- "$2" 2>&1); then say "$1" "$__s"
 	else say "$1" "$__s" 1; fi
+}
+sized() { set -- "$1" $__s; if [ "$9" -gt 0 ]; then size=$8; else size=$(wc -c <"$1"); fi; }
+checksum() {
+	sized "$2"
+	if [ "$1" = sha1 ] && text "$2" "$size"; then say small "$__v"; else say sum "$(sum "$1" "$2")"; fi
 }
 sum() { case $1 in md5 | sha1 | sha224 | sha256 | sha384 | sha512) exec "${1}sum" <"$2" ;; *) return 1 ;; esac; }
 `
@@ -160,6 +170,14 @@ func seconds(whole int, human string) float64 {
 		}
 	}
 	return float64(whole)
+}
+
+// readSum reads what checksum told, "" when it told nothing.
+func readSum(r *modules.Report) string {
+	if r.Has("small") {
+		return sumOf(r.Bytes("small"))
+	}
+	return firstWord(r.Text("sum"))
 }
 
 // firstWord is the hash in what sha1sum prints.

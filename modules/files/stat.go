@@ -119,7 +119,7 @@ look stat "$p" $2
 if [ -z "$2" ] && [ -L "$p" ]; then
 	say target "$(readlink "$p")"; say source "$(cd "${p%/*}/" && readlink -f "./${p##*/}")"
 elif [ -n "$3" ] && [ -f "$p" ] && [ -r "$p" ]; then
-	say sum "$(sum "$3" "$p")"
+	checksum "$3" "$p"
 fi
 a=
 [ -r "$p" ] && a=r
@@ -173,7 +173,7 @@ func statOf(i info, r *modules.Report, a StatArgs) *StatFacts {
 		Blocks:    i.blocks, BlockSize: i.block, DeviceType: i.rdev,
 		Readable: strings.Contains(access, "r"), Writeable: strings.Contains(access, "w"), Executable: strings.Contains(access, "x"),
 		PwName: i.owner, GrName: i.group, LnkSource: r.Text("source"), LnkTarget: r.Text("target"),
-		Checksum: firstWord(r.Text("sum")),
+		Checksum: readSum(r),
 	}
 	if s.LnkSource == "" && s.IsLnk {
 		s.LnkSource = path.Join(path.Dir(i.path), s.LnkTarget)
