@@ -204,7 +204,7 @@ func (v *hypervisor) listens(name string) {
 }
 
 // guestImage is a disk of one sector whose program waits for the power button and then turns the machine (type pc) off: QEMU's PIIX4 has
-// its power management at port 0x600, where the BIOS puts it. When it listens it says R on its first serial port. Any guest without a
+// its power management at port 0x600, where the BIOS puts it. PCI devices that are to go it lets go (docs/specs/acpi_pci_hotplug of QEMU). When it listens it says R on its first serial port. Any guest without a
 // system on its disk ignores the button.
 func guestImage() []byte {
 	code := []byte{
@@ -217,14 +217,23 @@ func guestImage() []byte {
 		0xee,             // out dx, al
 		0xfb,             // sti
 		0xf4,             // wait: hlt, until the timer's next tick
-		0xba, 0x00, 0x06, // mov dx, 0x600: PM1_STS
+		0xba, 0x10, 0xae, // mov dx, 0xae10: which bus
+		0x66, 0x31, 0xc0, // xor eax, eax
+		0x66, 0xef, // out dx, eax
+		0xba, 0x04, 0xae, // mov dx, 0xae04: slots whose device is to go
+		0x66, 0xed, // in eax, dx
+		0x66, 0x09, 0xc0, // or eax, eax
+		0x74, 0x05, // jz button
+		0xba, 0x08, 0xae, // mov dx, 0xae08: let them go
+		0x66, 0xef, // out dx, eax
+		0xba, 0x00, 0x06, // button: mov dx, 0x600: PM1_STS
 		0xed,             // in ax, dx
 		0xf6, 0xc4, 0x01, // test ah, 1
-		0x74, 0xf6, // jz wait
+		0x74, 0xdf, // jz wait
 		0xba, 0x04, 0x06, // mov dx, 0x604: PM1_CNT
 		0xb8, 0x00, 0x20, // mov ax, 0x2000: sleep, kind 0, which is off
 		0xef,       // out dx, ax
-		0xeb, 0xed, // jmp wait
+		0xeb, 0xd6, // jmp wait
 	}
 	disk := make([]byte, 512)
 	copy(disk, code)

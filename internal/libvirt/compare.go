@@ -171,7 +171,7 @@ func compareNode(diffs *[]Difference, at, parent string, want, have *Node) {
 		if ignoredAttr(parent, want.Name, a.Name) {
 			continue
 		}
-		if got := have.Attr(a.Name); !sameValue(parent, want.Name, a.Name, a.Value, got) {
+		if got := implied(have, a.Name); !sameValue(parent, want.Name, a.Name, a.Value, got) {
 			*diffs = append(*diffs, Difference{join(at, "@"+a.Name), show(want.Name, a.Name, got), show(want.Name, a.Name, a.Value)})
 		}
 	}
@@ -189,6 +189,14 @@ func compareNode(diffs *[]Difference, at, parent string, want, have *Node) {
 			compareNode(diffs, path, want.Name, w, found[i])
 		}
 	}
+}
+
+// implied is an attribute, or what libvirt means by leaving it out.
+func implied(n *Node, name string) string {
+	if n.Name == "vcpu" && name == "current" && n.Attr(name) == "" {
+		return strings.TrimSpace(n.Text) // all of them
+	}
+	return n.Attr(name)
 }
 
 func join(at, next string) string {

@@ -58,6 +58,8 @@ func (m merger) children(at string, want, have *Node) []*Node {
 		switch w := match[h]; {
 		case w == nil && h.Name == "metadata", w != nil && h.Name == "metadata":
 			out = append(out, mergeMetadata(w, h))
+		case w == nil && h.Name == "currentMemory" && sameMemory(h, have.At("memory")) && want.At("memory") != nil && !sameMemory(h, want.At("memory")):
+			// libvirt filled it in, and does so again: it goes with the memory
 		case w == nil:
 			if !m.dropped(path) {
 				out = append(out, h)
@@ -71,6 +73,13 @@ func (m merger) children(at string, want, have *Node) []*Node {
 		}
 	}
 	return append(out, added...)
+}
+
+// sameMemory reports two amounts of memory that are one.
+func sameMemory(a, b *Node) bool {
+	x, ok1 := KiB(a)
+	y, ok2 := KiB(b)
+	return ok1 && ok2 && x == y
 }
 
 // dropped reports whether an element was all our doing and is no longer wanted.

@@ -91,7 +91,7 @@ func stalePaths(want, have *Node, record []string) []string {
 
 // identity reports fields that stay with an object when the user no longer writes them.
 func identity(path string) bool {
-	return path == "uuid" || strings.HasSuffix(path, "/mac/@address") || strings.HasSuffix(path, "/address") ||
+	return path == "uuid" || strings.HasSuffix(path, "/mac/@address") || strings.HasSuffix(path, "]/mac") || strings.HasSuffix(path, "/address") ||
 		strings.Contains(path, "/address/") || path == "os/type/@machine"
 }
 

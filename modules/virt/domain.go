@@ -21,10 +21,11 @@ tell xml v dumpxml "$1" --inactive --security-info
 `
 
 // domainProbe tells of one domain: URI, name, what is asked besides ("leftovers": snapshots and checkpoints, "live": the definition as it
-// runs).
+// runs, "hot": that with its secrets, of a domain that does).
 const domainProbe = domainLook + `case $2 in
 leftovers) tell snapshots v snapshot-list "$1" --name; tell checkpoints v checkpoint-list "$1" --name ;;
 live) tell live v dumpxml "$1" ;;
+hot) case $(printf '%s\n' "$i" | sed -n 's/^Id: *//p') in -|"") ;; *) tell live v dumpxml "$1" --security-info ;; esac ;;
 esac
 exit 0
 `
@@ -41,7 +42,7 @@ type domain struct {
 	autostart   bool
 	managedSave bool
 	config      *libvirt.Node // the persistent definition; of a transient domain its only one
-	live        *libvirt.Node // as it runs, without secrets; nil unless asked for
+	live        *libvirt.Node // as it runs; nil unless asked for
 	snapshots   int
 	checkpoints int
 }

@@ -42,6 +42,11 @@ type Args struct {
 	Command Command `arg:"command"`
 	// XML of the definition.
 	XML string `arg:"xml"`
+	// Apply says what a change of the definition reaches of a domain that runs: config is the definition alone, which counts from the next start
+	// on; live the running domain alone; both is both. What cannot change while it runs is told in pending_restart; with live it is an error.
+	Apply Apply `arg:"apply" default:"config"`
+	// RestartIfNeeded shuts a running domain down and starts it again when something of its definition waits for that.
+	RestartIfNeeded bool `arg:"restart_if_needed"`
 	// Autostart is whether the domain starts with the host.
 	Autostart *bool `arg:"autostart"`
 	// Flags say what else undefine takes away, or keeps.
@@ -103,6 +108,12 @@ func (UndefineFlag) Choices() []string {
 	return []string{"managed_save", "snapshots_metadata", "nvram", "keep_nvram", "checkpoints_metadata"}
 }
 
+// Apply is what a change reaches.
+type Apply string
+
+// Choices lists what it can.
+func (Apply) Choices() []string { return []string{"config", "live", "both"} }
+
 // MutateFlag is what a definition takes over.
 type MutateFlag string
 
@@ -141,7 +152,7 @@ type Result struct {
 	ChangeReason string `json:"change_reason,omitempty"`
 	// Domain as it is now.
 	Domain *DomainResult `json:"domain,omitempty"`
-	// PendingRestart are the fields that the running domain takes up when it is started the next time.
+	// PendingRestart are the fields of xml that the running domain takes up when it is started the next time.
 	PendingRestart []string `json:"pending_restart,omitempty"`
 	// what a command came to, under its own name (list_vms, status, get_xml, uuid, freemem, virttype, network_interfaces); info and nodeinfo
 	// give their keys as they are
@@ -165,10 +176,29 @@ func (a Args) Check() error {
 	switch {
 	case a.Command == "define" && a.XML == "":
 		return errors.New("define requires 'xml' argument")
-	case a.Command == "" && a.State == "" && a.Autostart == nil:
+	case a.Command == "" && a.State == "" && a.Autostart == nil && a.XML == "":
 		return errors.New("expected state or command parameter to be specified")
 	}
+	if err := a.checkApply(); err != nil {
+		return err
+	}
 	return a.checkName()
+}
+
+// checkApply sees to how a change of the definition is applied.
+func (a Args) checkApply() error {
+	bad := func(arg, msg string) error { return &modules.ArgError{Path: []any{arg}, Msg: msg} }
+	switch {
+	case a.Apply != "" && a.Apply != "config" && (a.XML == "" || !a.defines()):
+		return bad("apply", "apply: "+string(a.Apply)+" needs a definition to apply: xml")
+	case a.Apply == "live" && a.RestartIfNeeded:
+		return bad("restart_if_needed", "restart_if_needed goes with apply: config or both: what apply: live changes is gone after a restart")
+	case a.RestartIfNeeded && (a.XML == "" || !a.defines()):
+		return bad("restart_if_needed", "restart_if_needed needs a definition that may wait for a restart: xml")
+	case a.RestartIfNeeded && a.State != "" && a.State != "running" && a.State != "rebooted":
+		return bad("restart_if_needed", "restart_if_needed goes with state: running, or none")
+	}
+	return nil
 }
 
 // checkName sees to name and xml together.
@@ -240,6 +270,8 @@ func runVirt(ctx context.Context, h *modules.Host, a Args) (Result, error) {
 		ask = "leftovers"
 	case a.Command == "get_xml", a.Command == "get_interfaces":
 		ask = "live"
+	case job.want != nil:
+		ask = "hot"
 	}
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[domain]{
 		Probe: domainProbe, Args: []string{string(a.URI), job.Name, ask}, Lock: job.lock(),

@@ -18,6 +18,7 @@ type virtJob struct {
 	planned  bool          // the first plan was made: what is done once is done
 	starting bool          // the plan starts the domain
 	diffs    []libvirt.Difference
+	pending  []string // fields that wait for the next start of a domain that runs on
 }
 
 // plan leads from how a domain is to what is asked.
@@ -30,7 +31,7 @@ func (j *virtJob) plan(d domain) ([]modules.Action, error) {
 	if !first && j.Command != "" && j.Command != "define" {
 		return nil, nil // it was done
 	}
-	define, err := j.planDefine(d, first)
+	define, restarts, err := j.planDefinition(d, first)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (j *virtJob) plan(d domain) ([]modules.Action, error) {
 		if more, err = j.planCommand(d); err != nil {
 			return nil, err
 		}
-	case j.State != "":
+	case j.State != "" && !restarts:
 		if more, err = j.planState(d, first); err != nil {
 			return nil, err
 		}
@@ -79,34 +80,27 @@ func (j *virtJob) planAutostart(on bool) modules.Action {
 }
 
 // planDefine gives the definition that is wanted, when it is another one.
-func (j *virtJob) planDefine(d domain, first bool) ([]modules.Action, error) {
-	if j.want == nil {
-		return nil, nil
-	}
-	if first {
-		if err := checkXML(j.host, j.want, d.version, true); err != nil {
-			return nil, err
-		}
-	}
+func (j *virtJob) planDefine(d domain) []modules.Action {
 	doc, why := j.want.Clone(), "define domain "+j.Name
+	owned := libvirt.Owned(j.want)
 	if d.exists && d.persistent {
-		if err := j.sameUUID(d); err != nil {
-			return nil, err
-		}
 		record := libvirt.Recorded(d.config)
 		diffs := libvirt.Compare(j.want, d.config, record)
 		if len(diffs) == 0 {
-			return nil, nil
+			return nil
 		}
 		if len(j.diffs) == 0 {
 			j.diffs = diffs
 		}
 		doc, why = libvirt.Merge(j.want, d.config, libvirt.MergeOptions{Record: record}), "define domain "+j.Name+" anew: "+tell(diffs)
+		if d.live != nil {
+			owned = append(owned, libvirt.StillLive(j.want, d.live, libvirt.RecordedLive(d.config))...)
+		}
 	} else if d.exists && doc.Val("uuid") == "" {
 		doc.Set("uuid", d.uuid) // a transient domain becomes a persistent one
 	}
-	libvirt.SetRecord(doc, libvirt.Owned(j.want))
-	return []modules.Action{withFile(j.Place, why, doc.String(), "--file", "define", "--validate")}, nil
+	libvirt.SetRecord(doc, owned)
+	return []modules.Action{withFile(j.Place, why, doc.String(), "--file", "define", "--validate")}
 }
 
 // tell gives the paths of differences, the first few of them.
@@ -364,10 +358,8 @@ func (j *virtJob) result(before, after domain, failed bool) Result {
 	if j.State != "" && changed {
 		r.Msg = 0
 	}
-	if before.active && after.active {
-		for _, d := range j.diffs {
-			r.PendingRestart = append(r.PendingRestart, d.Path)
-		}
+	if after.active && !j.turnsOff() {
+		r.PendingRestart = j.pending
 	}
 	return r
 }

@@ -55,6 +55,11 @@ func TestVirtMistakes(t *testing.T) {
 		{`name "a;b" is an odd one`, []any{"name", "a;b", "state", "absent"}},
 		{`name "it's" is an odd one`, []any{"name", "it's", "state", "absent"}},
 		{`name "a\nb" has characters in it that cannot be printed`, []any{"name", "a\nb", "state", "absent", "allow_odd_name", true}},
+		{"apply: live needs a definition to apply: xml", []any{"name", "a", "state", "running", "apply", "live"}},
+		{`argument "apply" must be one of`, []any{"name", "a", "xml", "<domain/>", "apply", "now"}},
+		{"restart_if_needed needs a definition that may wait for a restart: xml", []any{"name", "a", "state", "running", "restart_if_needed", true}},
+		{"restart_if_needed goes with apply: config or both", []any{"name", "a", "xml", "<domain/>", "apply", "live", "restart_if_needed", true}},
+		{"restart_if_needed goes with state: running, or none", []any{"name", "a", "xml", "<domain/>", "state", "shutdown", "restart_if_needed", true}},
 		{`name "a/b" has a slash in it`, []any{"command", "define", "xml", "<domain><name>a/b</name></domain>"}},
 	})
 }
