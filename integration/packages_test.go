@@ -20,24 +20,33 @@ import (
 	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
-// debs are the packages of the tests' own repository: the suite, and the control file without what all have.
-var debs = []struct{ suite, control string }{
-	{"stable", "Package: hp-one\nVersion: 1.0"},
-	{"stable", "Package: hp-one\nVersion: 1.1"},
-	{"testing", "Package: hp-one\nVersion: 2.0"},
-	{"stable", "Package: hp-two\nVersion: 1:1.0-1\nDepends: hp-lib (>= 1.0~)"},
-	{"stable", "Package: hp-lib\nVersion: 1.0"},
-	{"stable", "Package: hp-conf\nVersion: 1.0\nRecommends: hp-extra"},
-	{"stable", "Package: hp-conf\nVersion: 1.1\nRecommends: hp-extra"},
-	{"stable", "Package: hp-extra\nVersion: 1.0"},
-	{"stable", "Package: hp-provider\nVersion: 1.0\nProvides: hp-virtual"},
-	{"stable", "Package: hp-broken\nVersion: 1.0\nDepends: hp-nowhere"},
-	{"files", "Package: hp-file\nVersion: 1.0\nDepends: hp-lib"},
-	{"files", "Package: hp-service\nVersion: 1.0"},
+// debPackage is a package of a test's own repository: the suite, the control file without what all have, and what runs when it is installed.
+type debPackage struct{ suite, control, postinst string }
+
+// debs are the packages of most tests.
+var debs = []debPackage{
+	{"stable", "Package: hp-one\nVersion: 1.0", ""},
+	{"stable", "Package: hp-one\nVersion: 1.1", ""},
+	{"testing", "Package: hp-one\nVersion: 2.0", ""},
+	{"stable", "Package: hp-two\nVersion: 1:1.0-1\nDepends: hp-lib (>= 1.0~)", ""},
+	{"stable", "Package: hp-lib\nVersion: 1.0", ""},
+	{"stable", "Package: hp-conf\nVersion: 1.0\nRecommends: hp-extra", ""},
+	{"stable", "Package: hp-conf\nVersion: 1.1\nRecommends: hp-extra", ""},
+	{"stable", "Package: hp-extra\nVersion: 1.0", ""},
+	{"stable", "Package: hp-provider\nVersion: 1.0\nProvides: hp-virtual", ""},
+	{"stable", "Package: hp-broken\nVersion: 1.0\nDepends: hp-nowhere", ""},
+	{"files", "Package: hp-file\nVersion: 1.0\nDepends: hp-lib", ""},
+	{"files", "Package: hp-service\nVersion: 1.0", "#!/bin/sh\n/usr/sbin/policy-rc.d hp start >/var/policy.out 2>&1; echo $? >/var/policy.status\n"},
 }
 
-// debRepository makes the repository: a folder of files, and one with an index for each suite.
+// debRepository makes the repository of most tests.
 func debRepository(t *testing.T) string {
+	t.Helper()
+	return debRepositoryOf(t, debs)
+}
+
+// debRepositoryOf makes a repository: a folder of files, and one with an index for each suite.
+func debRepositoryOf(t *testing.T, debs []debPackage) string {
 	t.Helper()
 	transporttest.Installed(t, "dpkg-deb")
 	transporttest.Installed(t, "apt-ftparchive")
@@ -49,8 +58,8 @@ func debRepository(t *testing.T) string {
 			mustWrite(t, root+"/etc/hp.conf", d.control, 0o644)
 			mustWrite(t, root+"/DEBIAN/conffiles", "/etc/hp.conf\n", 0o644)
 		}
-		if strings.Contains(d.control, "hp-service") {
-			mustWrite(t, root+"/DEBIAN/postinst", "#!/bin/sh\n/usr/sbin/policy-rc.d hp start >/var/policy.out 2>&1; echo $? >/var/policy.status\n", 0o755)
+		if d.postinst != "" {
+			mustWrite(t, root+"/DEBIAN/postinst", d.postinst, 0o755)
 		}
 		suite := filepath.Join(repo, "www", d.suite)
 		if err := os.MkdirAll(suite, 0o755); err != nil {
@@ -60,6 +69,9 @@ func debRepository(t *testing.T) string {
 	}
 	for _, suite := range []string{"stable", "testing"} {
 		dir := filepath.Join(repo, "www", suite)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 		mustWrite(t, dir+"/Packages", local(t, dir, "apt-ftparchive", "packages", "."), 0o644)
 		mustWrite(t, dir+"/Release", local(t, dir, "apt-ftparchive", "-o", "APT::FTPArchive::Release::Suite="+suite, "release", "."), 0o644)
 	}

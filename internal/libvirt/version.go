@@ -24,6 +24,7 @@ const (
 	SinceNftables           Version = 10_004_000 // networks use nftables by default
 	SinceInternalUEFI       Version = 10_009_000 // internal snapshots with UEFI when the NVRAM is qcow2
 	SinceBridgeVLAN         Version = 11_000_000 // VLAN tags on interfaces of a plain Linux bridge
+	SinceAutoShutdown       Version = 11_002_000 // the QEMU driver shuts guests down with the host itself
 	SinceAwait              Version = 11_005_000 // virsh await
 	SinceResizeExtend       Version = 12_003_000 // blockresize --extend
 )

@@ -31,7 +31,7 @@ func All() []*modules.Module {
 		storage.All(),
 		system.All(),
 		trees.All(),
-		virt.All(),
+		virt.All(packages.Package),
 	)
 }
 

@@ -97,7 +97,7 @@ func checkArgs(t *testing.T, at string, args []modules.ArgDoc) {
 	}
 }
 
-var defined = regexp.MustCompile(`(?m)^var (\w+) = modules\.Define(?:\[[^\]]*\])?\(\s*"(\w+)"`)
+var defined = regexp.MustCompile(`(?m)^(?:var (\w+) =|\treturn) modules\.Define(?:\[[^\]]*\])?\(\s*"(\w+)"`)
 
 // TestEveryModuleIsListed reads the families' sources for modules that no list has.
 func TestEveryModuleIsListed(t *testing.T) {

@@ -199,12 +199,17 @@ func checkGuestSetting(key string, val any) error {
 }
 
 func runConfig(ctx context.Context, h *modules.Host, a ConfigArgs) (ConfigResult, error) {
+	return setConfig(ctx, h, a, false)
+}
+
+// setConfig is runConfig; quiet warns of nothing, for one who knows what is set.
+func setConfig(ctx context.Context, h *modules.Host, a ConfigArgs, quiet bool) (ConfigResult, error) {
 	for k := range a.Settings.All() {
 		if strings.HasSuffix(fmt.Sprint(k), "password") {
 			h.Hide()
 		}
 	}
-	j := configJob{ConfigArgs: a, host: h, path: a.File.path()}
+	j := configJob{ConfigArgs: a, host: h, path: a.File.path(), quiet: quiet}
 	lock := "libvirt-config-" + string(a.File)
 	if a.Restart == "always" {
 		lock = "" // what is done once goes without, for under a lock it might be planned twice

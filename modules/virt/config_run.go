@@ -100,6 +100,7 @@ type configJob struct {
 	host      *modules.Host
 	path      string
 	planned   bool
+	quiet     bool
 	restarted []string
 }
 
@@ -125,7 +126,7 @@ func (j *configJob) plan(s configState) ([]modules.Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	if first {
+	if first && !j.quiet {
 		if err := j.warn(s); err != nil {
 			return nil, err
 		}
