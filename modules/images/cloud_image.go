@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -21,7 +20,7 @@ import (
 var cloudImageSource string
 
 // CloudImage keeps base images.
-var CloudImage = modules.Define("cloud_image", cloudImageSource+placeSource+fetchSource, runCloudImage, modules.Converges())
+var CloudImage = modules.Define("cloud_image", cloudImageSource+placeSource+courierSource+fetchSource, runCloudImage, modules.Converges())
 
 // ImageRefresh is when a newer version is looked for.
 type ImageRefresh string
@@ -34,12 +33,6 @@ type ImageFormat string
 
 // Choices lists the formats.
 func (ImageFormat) Choices() []string { return append([]string{"auto"}, formats()...) }
-
-// Via is who downloads.
-type Via string
-
-// Choices lists them.
-func (Via) Choices() []string { return []string{"target", "controller", "peer"} }
 
 // CloudImageArgs fetch an image that disks of guests stand on, verify it and keep it beside its older versions: NAME-DIGITS.qcow2, where DIGITS are
 // the first twelve of its checksum. An image that changed upstream becomes another file, so that the guests of the old one go on; nothing starts
@@ -62,13 +55,6 @@ type CloudImageArgs struct {
 	URL string `arg:"url" exclusive:"source"`
 	// Src is an image on the controller, in place of url.
 	Src modules.LocalFile `arg:"src" exclusive:"source"`
-	// Via is who downloads: the host itself; the controller, once for all hosts, which then sends it to each; or with peer likewise, but the
-	// controller sends it to one host of the play, and the hosts pass it on to each other. They do so by qemu-nbd, under a key for one
-	// time and with the checksum compared at the end; where a host cannot reach the other, by way of the controller.
-	Via Via `arg:"via" default:"target"`
-	// PeerNetwork is the network by whose addresses hosts reach each other for via: peer, such as 10.0.0.0/8; without, any but those of bridges
-	// for guests.
-	PeerNetwork string `arg:"peer_network"`
 	// Checksum of what the URL gives: sha256:DIGEST, or sha256:URL of a list that names it (SHA256SUMS, also as the BSDs write it); sha384
 	// and sha512 likewise.
 	Checksum string `arg:"checksum"`
@@ -88,6 +74,7 @@ type CloudImageArgs struct {
 	// Convert is whether it becomes a qcow2 whose data are not compressed, which guests read faster.
 	Convert bool `arg:"convert"`
 	Place
+	Delivery
 	Transfer
 }
 
@@ -138,15 +125,10 @@ func (a CloudImageArgs) Check() error {
 		return wrong("via", "via: %s needs a checksum", a.Via)
 	case a.Via == "peer" && a.Convert:
 		return wrong("convert", "convert does not go with via: peer, for what is passed on must be what the checksum is of")
-	case a.PeerNetwork != "" && a.Via != "peer":
-		return wrong("peer_network", "peer_network goes with via: peer")
 	case a.Keep < 0:
 		return wrong("keep", "keep must be 0 or more")
 	}
-	if _, err := netip.ParsePrefix(a.PeerNetwork); a.PeerNetwork != "" && err != nil {
-		return wrong("peer_network", "peer_network must be a network such as 10.0.0.0/8, not %q", a.PeerNetwork)
-	}
-	return checkName("name", a.name())
+	return errors.Join(a.Delivery.check(), checkName("name", a.name()))
 }
 
 func (a CloudImageArgs) origin() (origin, error) {
@@ -195,7 +177,7 @@ func (a CloudImageArgs) parse(r *modules.Report) (library, error) {
 	}
 	l := library{dir: dir, orphan: r.Has("orphan")}
 	if r.Has("toolless") {
-		return l, errors.New("the host has no program qemu-img; it comes with the package qemu-utils (Debian, Ubuntu), qemu-img or qemu-tools")
+		return l, errNoQemuImg
 	}
 	files, err := parseFiles(r)
 	if err != nil {
@@ -258,13 +240,13 @@ func runCloudImage(ctx context.Context, h *modules.Host, a CloudImageArgs) (Clou
 	if job.origin, err = a.origin(); err != nil {
 		return job.result, err
 	}
-	if a.Via != "target" && a.URL != "" {
-		ends, err := h.Ends(ctx)
+	if a.URL != "" {
+		by, done, err := a.Delivery.downloader(ctx, h)
 		if err != nil {
 			return job.result, err
 		}
-		defer ends.Close()
-		job.by = modules.NewHost(modules.HostOptions{Name: "localhost", Conn: ends.Near, Check: h.Planning()})
+		defer done()
+		job.by = by
 	}
 	err = job.run(ctx)
 	return job.result, err
@@ -335,27 +317,12 @@ func (j *imageJob) current(ctx context.Context) (*file, error) {
 
 // ofSrc finds the version of a file of the controller.
 func (j *imageJob) ofSrc() (*file, error) {
-	local := j.h.Local()
-	if local == nil {
-		return nil, errors.New("src is a file of the controller, and there is none here")
-	}
-	found, err := local.Find("files", string(j.Src))
+	o, err := j.origin.ofLocal(j.h.Local(), string(j.Src))
 	if err != nil {
 		return nil, err
 	}
-	algorithm := j.origin.algorithm
-	if algorithm == "" {
-		algorithm = "sha256"
-	}
-	digest, _, err := sumLocal(local, found, algorithm)
-	if err != nil {
-		return nil, err
-	}
-	if j.origin.digest != "" && j.origin.digest != digest {
-		return nil, fmt.Errorf("%s is not what was asked for: its checksum is %s, not %s", found, digest, j.origin.digest)
-	}
-	j.origin.algorithm, j.origin.digest = algorithm, digest
-	return j.find(j.lib, digest), nil
+	j.origin = o
+	return j.find(j.lib, o.digest), nil
 }
 
 // newer asks the server whether it has something else than what was recorded.

@@ -12,7 +12,13 @@ import (
 
 // bring fetches the image and publishes it; nil in check mode where nobody can tell what it will be called.
 func (j *imageJob) bring(ctx context.Context) (*file, error) {
-	got, err := j.stage(ctx)
+	prefix := ""
+	if j.origin.digest != "" {
+		prefix = j.stem(j.origin.digest)
+	}
+	c := &courier{h: j.h, by: j.by, origin: j.origin, dir: j.lib.dir, Delivery: j.Delivery, src: string(j.Src)}
+	got, err := c.bring(ctx, prefix)
+	j.result.From, j.result.Relayed = c.from, c.relayed
 	switch {
 	case errors.Is(err, modules.ErrPlanned):
 		return j.foresee(ctx)
@@ -38,71 +44,6 @@ func (j *imageJob) bring(ctx context.Context) (*file, error) {
 		return f, discard(ctx, j.h, got.path)
 	}
 	return j.publish(ctx, got)
-}
-
-// stage brings the image beside its place, by whichever way.
-func (j *imageJob) stage(ctx context.Context) (fetched, error) {
-	prefix := ""
-	if j.origin.digest != "" {
-		prefix = j.stem(j.origin.digest)
-	}
-	switch {
-	case j.by == j.h && j.Src == "":
-		j.result.From = "url"
-		return j.origin.fetch(ctx, j.h, j.lib.dir, prefix)
-	case j.Via == "peer" && !j.h.Planning():
-		if got, ok, err := j.fromPeers(ctx); ok || err != nil {
-			return got, err
-		}
-	}
-	j.result.From = "controller"
-	if j.Src == "" {
-		cached, err := j.origin.cache(ctx, j.by)
-		if err != nil {
-			return fetched{}, err
-		}
-		return j.send(ctx, cached)
-	}
-	found, err := j.h.Local().Find("files", string(j.Src))
-	if err != nil {
-		return fetched{}, err
-	}
-	return j.send(ctx, found)
-}
-
-// send sends a file of the controller.
-func (j *imageJob) send(ctx context.Context, local string) (fetched, error) {
-	opts := modules.FileOptions{}
-	opts.Mode, opts.HasMode = 0o600, true
-	switch stat, err := j.h.Local().Stat(local); {
-	case err == nil:
-		opts.Size = stat.Size()
-	case !j.h.Planning():
-		return fetched{}, fmt.Errorf("look at %s: %w", local, err)
-	}
-	if err := j.h.PutLocal(ctx, "send "+j.origin.what, j.beside(), local, opts); err != nil {
-		return fetched{}, err
-	}
-	return j.examine(ctx)
-}
-
-// beside is where an image of a known digest is sent to.
-func (j *imageJob) beside() string { return j.lib.dir + "/.hostler-image." + j.origin.digest[:32] }
-
-// examine looks at what was sent.
-func (j *imageJob) examine(ctx context.Context) (fetched, error) {
-	to := j.beside()
-	done, err := j.h.Change(ctx, modules.Action{
-		Why: "examine " + j.origin.what, Script: inspectScript, Args: []string{to, j.origin.algorithm, j.origin.digest, j.Member},
-	})
-	if err != nil {
-		return fetched{}, errors.Join(err, discard(ctx, j.h, to))
-	}
-	s, err := parseStaged(modules.ParseReport(done[0].Stdout), j.origin.what, j.origin.digest)
-	if err != nil && s.path != "" {
-		err = errors.Join(err, discard(ctx, j.h, s.path))
-	}
-	return fetched{staged: s}, err
 }
 
 // foresee announces in check mode what follows.

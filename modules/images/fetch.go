@@ -277,18 +277,41 @@ func readLocal(local modules.Local, name string) ([]byte, error) {
 	return data, nil
 }
 
-// sumLocal gives the digest and size of a file of the controller.
-func sumLocal(local modules.Local, name, algorithm string) (digest string, size int64, err error) {
+// ofLocal gives the origin of a file of the controller with its digest, which must be the one that is asked for.
+func (o origin) ofLocal(local modules.Local, src string) (origin, error) {
+	if local == nil {
+		return o, errors.New("src is a file of the controller, and there is none here")
+	}
+	found, err := local.Find("files", src)
+	if err != nil {
+		return o, err
+	}
+	if o.algorithm == "" {
+		o.algorithm = "sha256"
+	}
+	digest, err := sumLocal(local, found, o.algorithm)
+	if err != nil {
+		return o, err
+	}
+	if o.digest != "" && o.digest != digest {
+		return o, fmt.Errorf("%s is not what was asked for: its checksum is %s, not %s", found, digest, o.digest)
+	}
+	o.digest = digest
+	return o, nil
+}
+
+// sumLocal gives the digest of a file of the controller.
+func sumLocal(local modules.Local, name, algorithm string) (string, error) {
 	r, err := local.Open(name)
 	if err != nil {
-		return "", 0, fmt.Errorf("open %s: %w", name, err)
+		return "", fmt.Errorf("open %s: %w", name, err)
 	}
 	defer r.Close()
 	sum := newHash(algorithm)
-	if size, err = io.Copy(sum, r); err != nil {
-		return "", 0, fmt.Errorf("read %s: %w", name, err)
+	if _, err := io.Copy(sum, r); err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	return hex.EncodeToString(sum.Sum(nil)), size, nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // fetchLook: folder, name of the part to keep over a cut ("" where no digest is known), algorithm, digest, member, beginning of the names of what

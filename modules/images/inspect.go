@@ -78,6 +78,8 @@ examine() {
 const inspectScript = examineLib + `alg=$2 want=$3 member=$4 packed=
 examine "$1"`
 
+var errNoQemuImg = errors.New("the host has no program qemu-img; it comes with the package qemu-utils (Debian, Ubuntu), qemu-img or qemu-tools")
+
 // staged is an image that came, beside its place and not yet in it.
 type staged struct {
 	path   string
@@ -127,7 +129,7 @@ func parseStaged(r *modules.Report, what, want string) (staged, error) {
 	case !r.Has("info"):
 		return s, nil // it stays packed
 	case r.Status("info") == 127:
-		return s, errors.New("the host has no program qemu-img; it comes with the package qemu-utils (Debian, Ubuntu), qemu-img or qemu-tools")
+		return s, errNoQemuImg
 	case r.Status("info") != 0:
 		return s, fmt.Errorf("%s is no image: %s", what, r.Text("info.err"))
 	}
@@ -163,7 +165,7 @@ func (s staged) check(what, format string) error {
 		return fmt.Errorf("%s is marked as corrupt", what)
 	case !slices.Contains(formats(), s.info.Format):
 		return fmt.Errorf("%s is of format %s, which is none of %s", what, s.info.Format, strings.Join(formats(), ", "))
-	case s.info.Format == "raw" && s.size < smallest:
+	case s.info.Format == "raw" && s.size < smallest && !s.iso:
 		return fmt.Errorf("%s is no image: it has %d bytes of no known format (%q)", what, s.size, s.start)
 	case format == "iso" && !s.iso:
 		return fmt.Errorf("%s is no ISO 9660 image", what)

@@ -93,42 +93,42 @@ const atOnce = 8
 
 // fromPeers has another host of the play pass the image on. Where none has it, it keeps all others waiting until this host is done, so that
 // the controller sends it only once; ok is false then.
-func (j *imageJob) fromPeers(ctx context.Context) (got fetched, ok bool, err error) {
-	if len(j.h.Peers()) == 0 {
+func (c *courier) fromPeers(ctx context.Context) (got fetched, ok bool, err error) {
+	if len(c.h.Peers()) == 0 {
 		return got, false, nil
 	}
-	p, err := j.findHolder(ctx)
+	p, err := c.findHolder(ctx)
 	if err != nil {
 		return got, false, err
 	}
 	if p == nil {
-		release, err := j.h.Alone(ctx, "cloud_image "+j.origin.digest)
+		release, err := c.h.Alone(ctx, "cloud_image "+c.origin.digest)
 		if err != nil {
 			return got, false, err
 		}
-		if p, err = j.findHolder(ctx); err != nil || p == nil {
+		if p, err = c.findHolder(ctx); err != nil || p == nil {
 			return got, false, err // held until the module ends
 		}
 		release()
 	}
-	release, err := j.h.Alone(ctx, "cloud_image from "+p.Name())
+	release, err := c.h.Alone(ctx, "cloud_image from "+p.Name())
 	if err != nil {
 		return got, false, err
 	}
 	defer release()
-	got, err = j.receive(ctx, p)
+	got, err = c.receive(ctx, p)
 	if err != nil && modules.LostHost(ctx, err) == nil {
-		j.h.Warn("%s does not pass on %s: %v", p.Name(), j.origin.what, err)
+		c.h.Warn("%s does not pass on %s: %v", p.Name(), c.origin.what, err)
 		return fetched{}, false, nil
 	}
 	return got, err == nil, err
 }
 
 // findHolder asks the play's other hosts, each host beginning with another one, so that they do not all come to the same.
-func (j *imageJob) findHolder(ctx context.Context) (*holder, error) {
-	names := j.h.Peers()
+func (c *courier) findHolder(ctx context.Context) (*holder, error) {
+	names := c.h.Peers()
 	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(j.h.Name())) // never fails, hash says
+	_, _ = hash.Write([]byte(c.h.Name())) // never fails, hash says
 	first := int(hash.Sum32() % uint32(len(names)))
 	names = append(append([]string(nil), names[first:]...), names[:first]...)
 	for len(names) > 0 {
@@ -136,7 +136,7 @@ func (j *imageJob) findHolder(ctx context.Context) (*holder, error) {
 		found := make([]*holder, n)
 		var wait sync.WaitGroup
 		for i, name := range names[:n] {
-			wait.Go(func() { found[i] = j.ask(ctx, name) })
+			wait.Go(func() { found[i] = c.ask(ctx, name) })
 		}
 		wait.Wait()
 		if err := ctx.Err(); err != nil {
@@ -153,12 +153,12 @@ func (j *imageJob) findHolder(ctx context.Context) (*holder, error) {
 }
 
 // ask asks one host whether it has the image; one that cannot be reached has nothing to give.
-func (j *imageJob) ask(ctx context.Context, name string) *holder {
-	p, err := j.h.Peer(ctx, name)
+func (c *courier) ask(ctx context.Context, name string) *holder {
+	p, err := c.h.Peer(ctx, name)
 	if err != nil {
 		return nil
 	}
-	r, err := p.Probe(ctx, holderProbe, j.origin.algorithm+":"+j.origin.digest)
+	r, err := p.Probe(ctx, holderProbe, c.origin.algorithm+":"+c.origin.digest)
 	if err != nil || !r.Has("path") {
 		_ = p.Close() // the pool takes it back, which cannot fail
 		return nil
@@ -166,15 +166,15 @@ func (j *imageJob) ask(ctx context.Context, name string) *holder {
 	size, _ := strconv.ParseInt(r.Text("size"), 10, 64)
 	found := &holder{Host: p, path: r.Text("path"), size: size}
 	if r.Has("nbd") {
-		found.addresses = j.reachable(r.Text("near"), r.Lines("addresses"))
+		found.addresses = c.reachable(r.Text("near"), r.Lines("addresses"))
 	}
 	return found
 }
 
 // reachable gives the addresses of a host that others may reach it by. Near is the one by which the controller does; the others are interface and
 // address. Bridges for guests have the same address on every host.
-func (j *imageJob) reachable(near string, lines []string) []string {
-	within, _ := netip.ParsePrefix(j.PeerNetwork)
+func (c *courier) reachable(near string, lines []string) []string {
+	within, _ := netip.ParsePrefix(c.PeerNetwork)
 	var all []string
 	add := func(addr netip.Addr) {
 		if slices.Contains(all, addr.String()) {
@@ -210,14 +210,14 @@ func forGuests(dev string) bool {
 }
 
 // receive gets the image from another host, directly or else by way of the controller.
-func (j *imageJob) receive(ctx context.Context, p *holder) (fetched, error) {
+func (c *courier) receive(ctx context.Context, p *holder) (fetched, error) {
 	if len(p.addresses) > 0 {
-		got, reached, err := j.copyFrom(ctx, p)
+		got, reached, err := c.copyFrom(ctx, p)
 		if reached || err != nil {
 			return got, err
 		}
 	}
-	j.result.From, j.result.Relayed = p.Name(), true
+	c.from, c.relayed = p.Name(), true
 	r, err := p.Download(ctx, p.path)
 	if err != nil {
 		return fetched{}, fmt.Errorf("read %s: %w", p.path, err)
@@ -225,26 +225,26 @@ func (j *imageJob) receive(ctx context.Context, p *holder) (fetched, error) {
 	defer r.Close()
 	opts := modules.FileOptions{}
 	opts.Mode, opts.HasMode, opts.Size = 0o600, true, p.size
-	if err := j.h.PutStream(ctx, "pass on "+j.origin.what+" from "+p.Name()+" by way of the controller", j.beside(), r, opts); err != nil {
+	if err := c.h.PutStream(ctx, "pass on "+c.origin.what+" from "+p.Name()+" by way of the controller", c.beside(), r, opts); err != nil {
 		return fetched{}, err
 	}
-	return j.examine(ctx)
+	return c.examine(ctx)
 }
 
 // copyFrom has this host copy what the other one offers; reached is false when it cannot connect to it, or the other cannot offer anything.
-func (j *imageJob) copyFrom(ctx context.Context, p *holder) (got fetched, reached bool, err error) {
+func (c *courier) copyFrom(ctx context.Context, p *holder) (got fetched, reached bool, err error) {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // never fails, crypto/rand says
 	key := []byte("hostler:" + hex.EncodeToString(raw[:]) + "\n")
 	done, err := p.Change(ctx, modules.Action{
-		Why: "offer " + j.origin.what + " to " + j.h.Name(), Script: offerScript, Args: []string{p.path}, Stdin: key,
+		Why: "offer " + c.origin.what + " to " + c.h.Name(), Script: offerScript, Args: []string{p.path}, Stdin: key,
 	})
 	if err != nil {
 		return got, false, modules.LostHost(ctx, err)
 	}
 	offer := modules.ParseReport(done[0].Stdout)
-	args := append([]string{j.lib.dir, j.origin.algorithm, j.origin.digest, strconv.FormatInt(p.size, 10), offer.Text("port")}, p.addresses...)
-	done, err = j.h.Change(ctx, modules.Action{Why: "copy " + j.origin.what + " from " + p.Name(), Script: receiveScript, Args: args, Stdin: key})
+	args := append([]string{c.dir, c.origin.algorithm, c.origin.digest, strconv.FormatInt(p.size, 10), offer.Text("port")}, p.addresses...)
+	done, err = c.h.Change(ctx, modules.Action{Why: "copy " + c.origin.what + " from " + p.Name(), Script: receiveScript, Args: args, Stdin: key})
 	_, _ = p.Change(ctx, modules.Action{Why: "offer it no longer", Script: withdrawScript, Args: []string{offer.Text("at")}}) // it ends by itself
 	if err != nil {
 		return got, true, err
@@ -253,7 +253,7 @@ func (j *imageJob) copyFrom(ctx context.Context, p *holder) (got fetched, reache
 	if r.Has("unreachable") {
 		return got, false, nil
 	}
-	j.result.From = p.Name()
-	got.staged, err = parseStaged(r, j.origin.what, j.origin.digest)
+	c.from = p.Name()
+	got.staged, err = parseStaged(r, c.origin.what, c.origin.digest)
 	return got, true, err
 }
