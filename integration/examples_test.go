@@ -212,3 +212,77 @@ func TestPoolsOfEveryType(t *testing.T) {
 		step("state: present, name: "+c.name+", "+c.args, "changed=0")
 	}
 }
+
+// webServer serves /srv/www at 127.0.0.1.
+const webServer = `mkdir -p /srv/www; busybox httpd -p 127.0.0.1:80 -h /srv/www; until busybox wget -q -O /dev/null http://127.0.0.1/ 2>/dev/null || [ $? = 1 ]; do sleep 0.1; done`
+
+// TestExampleInstalls makes guests by each playbook of examples/virt-install. The container is checked only: libvirt's LXC driver wants
+// control groups, which are the machine's ("Failed to create v1 controller cpu for group").
+func TestExampleInstalls(t *testing.T) {
+	v := startHypervisor(t)
+	bin := hostlerBinary(t)
+	v.inside("ip link add br0 type bridge; mkdir -p /srv/vms /srv/iso; truncate -s 64K /srv/iso/installer.iso; " + webServer)
+	v.virsh("net-define", v.write("n.xml", `<network><name>default</name><bridge name='virbr0'/><ip address='192.168.122.1' prefix='24'/></network>`))
+	v.virsh("net-start", "default")
+	const tree = "srv/www/debian/dists/bookworm/main/installer-amd64"
+	const boot = tree + "/current/images/netboot/debian-installer/amd64"
+	v.inside("mkdir -p /" + boot + "; echo 'debian installer' >/" + tree + "/current/images/MANIFEST; echo nothing | gzip >/" + boot + "/initrd.gz; qemu-img create -q -f qcow2 /srv/vms/imported.qcow2 1M")
+	if err := os.WriteFile(filepath.Join(v.dir, boot, "linux"), tinyKernel(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tcg := []string{"-e", "virt_type=qemu"}
+	v.examples(bin, example{"virt-install/import.yml", "1", tcg}, example{"virt-install/cdrom.yml", "1", tcg}, example{"virt-install/pxe.yml", "1", tcg},
+		example{"virt-install/location.yml", "1", append(tcg, "-e", "tree=http://127.0.0.1/"+strings.TrimPrefix(tree, "srv/www/"))})
+	for guest, want := range map[string]string{
+		"imported": "<source file='/srv/vms/imported.qcow2'", "from-cd": "<source file='/srv/iso/installer.iso'", "from-pxe": "<source bridge='br0'/>",
+		"from-tree": "<cmdline>auto=true priority=critical hostname=from-tree domain=example.org console=ttyS0</cmdline>",
+	} {
+		if got := v.virsh("dumpxml", guest); !strings.Contains(got, want) {
+			t.Errorf("%s has no %s:\n%s", guest, want, got)
+		}
+	}
+	for guest, want := range map[string]string{"imported": "enable", "from-cd": "disable", "from-pxe": "enable"} {
+		if got := v.virsh("dominfo", guest); !strings.Contains(got, "Autostart:      "+want) || !strings.Contains(got, "State:          running") {
+			t.Errorf("%s: %s", guest, got)
+		}
+	}
+}
+
+// TestExampleSeeds makes the guests of examples/seeds, and has cloud-init read their seeds and that of hostler seed.
+func TestExampleSeeds(t *testing.T) {
+	v := startHypervisor(t)
+	bin := hostlerBinary(t)
+	if err := os.WriteFile(filepath.Join(v.dir, "srv/system.img"), guestImage(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sum, _, _ := strings.Cut(v.inside(webServer+"; qemu-img convert -O qcow2 /srv/system.img /srv/www/debian.qcow2; sha512sum /srv/www/debian.qcow2"), " ")
+	v.virsh("net-define", v.write("n.xml", `<network><name>default</name><bridge name='virbr0'/><ip address='192.168.122.1' prefix='24'/></network>`))
+	v.virsh("net-start", "default")
+	v.examples(bin, example{"seeds/site.yml", "5", []string{"-e", "virt_type=qemu", "-e", "image_url=http://127.0.0.1/debian.qcow2", "-e", "image_checksum=sha512:" + sum}})
+	v.write("read.py", readSeed)
+	files, err := filepath.Abs("../examples/seeds/web-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := v.inside(bin + " seed --user-data " + files + "/user-data --meta-data " + files + "/meta-data --network-config " + files + "/network-config --output web-01-seed.iso")
+	if !strings.Contains(seed, "web-01-seed.iso") {
+		t.Errorf("hostler seed says %q", seed)
+	}
+	for iso, wants := range map[string][]string{
+		"web-01-seed.iso":             {"web-01 web-01 ", "nginx", "admin@example.org", "'match': {'name': 'en*'}"},
+		"/srv/images/web-01-seed.iso": {"web-01 web-01 ", "nginx", "admin@example.org", "'match': {'name': 'en*'}"},
+		"/srv/images/db-01-seed.iso":  {"db-01 db-01 ", "postgresql"},
+	} {
+		got := v.inside("/usr/bin/python3 read.py " + strings.Replace(iso, "/srv/", v.dir+"/srv/", 1))
+		for _, want := range wants {
+			if !strings.Contains(got, want) {
+				t.Errorf("cloud-init reads no %q of %s:\n%s", want, iso, got)
+			}
+		}
+	}
+	for _, guest := range []string{"web-01", "db-01"} {
+		if got := v.virsh("domblklist", "--details", guest); !strings.Contains(got, guest+"-seed.iso") || !strings.Contains(got, guest+".qcow2") {
+			t.Errorf("the disks of %s: %s", guest, got)
+		}
+	}
+}

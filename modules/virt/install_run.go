@@ -107,7 +107,10 @@ func (j *installJob) parse(r *modules.Report) (installState, error) {
 	if err != nil {
 		return s, err
 	}
-	s.networks, s.active, s.pools, s.devices = r.Lines("networks"), r.Lines("active"), r.Lines("pools"), r.Lines("devices")
+	s.networks, s.active, s.devices = r.Lines("networks"), r.Lines("active"), r.Lines("devices")
+	for _, name := range r.Lines("pools") {
+		s.pools = append(s.pools, strings.TrimRight(name, " ")) // libvirt 9.0 pads them
+	}
 	for i := range j.paths() {
 		s.paths = append(s.paths, r.Text("path"+strconv.Itoa(i)))
 	}
