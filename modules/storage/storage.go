@@ -6,6 +6,7 @@ import "github.com/hostlerhq/hostler/modules"
 // All are the family's modules.
 func All() []*modules.Module {
 	return []*modules.Module{
+		Filesystem,
 		Mount,
 	}
 }

@@ -11,11 +11,26 @@ import (
 
 func TestMount(t *testing.T) { moduletest.Run(t, Mount, "testdata/mount/*.txtar") }
 
+// refusal is what a module must say to arguments.
+type refusal struct {
+	want string
+	args []any
+}
+
+// refused wants a module to refuse arguments before it looks at a host.
+func refused(t *testing.T, m *modules.Module, cases []refusal) {
+	t.Helper()
+	for _, c := range cases {
+		h := modules.NewHost(modules.HostOptions{})
+		r, err := m.Run(t.Context(), h, value.NewDict(c.args...))
+		if err != nil || !r.Failed || !strings.Contains(r.Msg, c.want) {
+			t.Errorf("%q: failed %v, %q, %v; want %q", c.args, r.Failed, r.Msg, err, c.want)
+		}
+	}
+}
+
 func TestMountMistakes(t *testing.T) {
-	for _, c := range []struct {
-		want string
-		args []any
-	}{
+	refused(t, Mount, []refusal{
 		{"state is mounted but all of the following are missing: src, fstype", []any{"path", "/m"}},
 		{"state is present but all of the following are missing: fstype", []any{"path", "/m", "src", "/dev/x", "state", "present"}},
 		{"path must be absolute: m", []any{"path", "m", "src", "/dev/x", "fstype", "ext4"}},
@@ -28,13 +43,7 @@ func TestMountMistakes(t *testing.T) {
 		{"use the argument secret", []any{"path", "/m", "src", "h:/", "fstype", "ceph", "opts", value.NewList("secret=b")}},
 		{"secret is for cifs and ceph, not nfs", []any{"path", "/m", "src", "h:/", "fstype", "nfs", "secret", "b"}},
 		{"backup_servers is for glusterfs, not nfs", []any{"path", "/m", "src", "h:/", "fstype", "nfs", "backup_servers", "b"}},
-	} {
-		h := modules.NewHost(modules.HostOptions{})
-		r, err := Mount.Run(t.Context(), h, value.NewDict(c.args...))
-		if err != nil || !r.Failed || !strings.Contains(r.Msg, c.want) {
-			t.Errorf("%q: failed %v, %q, %v; want %q", c.args, r.Failed, r.Msg, err, c.want)
-		}
-	}
+	})
 }
 
 func TestFstab(t *testing.T) {
@@ -61,4 +70,20 @@ func TestFstab(t *testing.T) {
 			t.Errorf("%s and %s: same %v", c.a, c.b, got)
 		}
 	}
+}
+
+func TestFilesystem(t *testing.T) {
+	moduletest.Run(t, Filesystem, "testdata/filesystem/*.txtar")
+}
+
+func TestFilesystemMistakes(t *testing.T) {
+	refused(t, Filesystem, []refusal{
+		{"state is present but all of the following are missing: fstype", []any{"dev", "/dev/x"}},
+		{"dev cannot be a device: \n", []any{"dev", "\n", "fstype", "xfs"}},
+		{`argument "fstype" must be one of btrfs, ext2,`, []any{"dev", "/dev/x", "fstype", "ntfs"}},
+		{"module does not support resizing swap filesystem yet.", []any{"dev", "/dev/x", "fstype", "swap", "resizefs", true}},
+		{"force and resizefs exclude each other", []any{"dev", "/dev/x", "fstype", "xfs", "resizefs", true, "force", true}},
+		{"lvm has no label", []any{"dev", "/dev/x", "fstype", "lvm", "label", "a"}},
+		{"label cannot be: -a", []any{"dev", "/dev/x", "fstype", "xfs", "label", "-a"}},
+	})
 }
