@@ -183,7 +183,7 @@ func (a FilesystemArgs) parse(r *modules.Report) (onDevice, error) {
 			}
 		}
 	}
-	if s.size == 0 && !(a.FSType == "btrfs" && s.mount == "") {
+	if s.size == 0 && (a.FSType != "btrfs" || s.mount != "") {
 		return s, fmt.Errorf("unable to tell the size of the file system of %s", d.path)
 	}
 	s.smaller = d.size-s.size >= slack && d.size > s.size
