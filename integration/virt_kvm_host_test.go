@@ -31,6 +31,7 @@ func TestKVMHostPackages(t *testing.T) {
 	conn := aptHost(t, debRepositoryOf(t, kvmDebs()), `
 mv /usr/bin/virsh /usr/lib/virsh.kept
 sed -i '/^libvirt:/d' /etc/group
+rm -rf /etc/libvirt
 grep -q ^kvm: /etc/group || echo kvm:x:64001: >>/etc/group
 echo alice:x:64002:64002::/:/bin/sh >>/etc/passwd
 `)
@@ -62,6 +63,18 @@ echo alice:x:64002:64002::/:/bin/sh >>/etc/passwd
 	}
 	if got := onHost(t, conn, "dpkg-query -W 2>/dev/null; :"); got != "" {
 		t.Fatalf("a run that failed installed %s", got)
+	}
+	config := func(check bool) map[string]any {
+		return ourResult(t, conn, fileTask{virt.Config, a{"file": "qemu", "settings": a{"max_core": "unlimited"}}}, "", "", check)
+	}
+	if r := config(true); r["changed"] != true || !strings.Contains(fmt.Sprint(r["warnings"]), "libvirt is not installed yet, so that /etc/libvirt/qemu.conf cannot be looked at") {
+		t.Errorf("libvirt_config in check mode: %v", r)
+	}
+	if r := config(false); r["failed"] != true || r["msg"] != "the host has no folder /etc/libvirt: libvirt is not installed, which kvm_host does" {
+		t.Errorf("libvirt_config: %v", r)
+	}
+	if r := run(a{"users": []any{"alcie"}}, true); r["failed"] == true || !strings.Contains(fmt.Sprint(r["warnings"]), "there is no user alcie on the host, unless an earlier task makes it") {
+		t.Errorf("check mode with a user who is not there yet: %v", r)
 	}
 	args := func() a { return a{"users": []any{"alice"}, "extra_packages": []any{"tmux-hp"}} }
 	planned := run(args(), true)

@@ -49,3 +49,47 @@ func TestHypervisorStartsGuest(t *testing.T) {
 		t.Errorf("got %q, want it to end with %q", got, want)
 	}
 }
+
+// hostState is what the machine itself says of the hypervisor that the playbook made of it.
+const hostState = `
+systemctl is-enabled libvirtd.service libvirt-guests.service
+systemctl is-active libvirt-guests.service
+virsh -q net-info default | grep -e Active -e Autostart | tr -s ' '
+virsh -q pool-info default | grep -e State -e Autostart | tr -s ' '
+id -nG admin | tr ' ' '\n' | grep -x -e libvirt -e kvm | sort
+cat /sys/kernel/mm/ksm/run /proc/sys/vm/nr_hugepages
+grep -h nested /etc/modprobe.d/hostler-kvm.conf | grep -o 'nested=1'
+grep '^vnc_listen' /etc/libvirt/qemu.conf
+grep '^ON_SHUTDOWN' /etc/default/libvirt-guests
+`
+
+// TestKVMHost makes a hypervisor of a machine whose daemons are off, with systemd for real; a second run has nothing to do.
+func TestKVMHost(t *testing.T) {
+	bin := hostler(t)
+	l := boot(t, spec{name: "hv2", image: "hypervisor", memory: 1536})
+	p := player{program: []string{bin, "play"}, inventory: l.inventory(t)}
+	if got, want := p.play(t, "testdata/kvm_host/site.yml"), "hv2=2"; got != want {
+		t.Errorf("first run: %s, want %s", got, want)
+	}
+	want := `enabled
+enabled
+active
+Active: yes
+Autostart: yes
+State: running
+Autostart: yes
+kvm
+libvirt
+1
+4
+nested=1
+vnc_listen = "127.0.0.1"
+ON_SHUTDOWN=shutdown
+`
+	if got := l.machines[0].sh(t, hostState); got != want {
+		t.Errorf("the machine:\n%s\nwant\n%s", got, want)
+	}
+	if got, want := p.play(t, "testdata/kvm_host/site.yml"), "hv2=0"; got != want {
+		t.Errorf("second run: %s, want %s", got, want)
+	}
+}

@@ -248,13 +248,20 @@ func (j *kvmJob) require(s kvmState) error {
 	default:
 		return errors.New("no hardware virtualisation: there is no /dev/kvm; or say require_vt: false")
 	}
+	if j.State == "checked" && j.RequireVT && !s.kvm {
+		return errors.New("no hardware virtualisation: the CPU can, and there is no /dev/kvm: its module is not loaded, which state: present does, or the BIOS locks it")
+	}
 	if j.RequireIOMMU && !s.iommu {
 		return errors.New("no IOMMU: /sys/kernel/iommu_groups is empty; switch VT-d or AMD-Vi on in the BIOS, and on Intel boot with intel_iommu=on (kernel_cmdline)")
 	}
-	for i, name := range j.Users {
-		if _, ok := s.users[name]; !ok {
-			return fmt.Errorf("users: there is no user %s on the host: make it first (module user)", j.Users[i])
+	for _, name := range j.Users {
+		if _, ok := s.users[name]; ok || j.State == "checked" {
+			continue
 		}
+		if !j.host.Planning() {
+			return fmt.Errorf("users: there is no user %s on the host: make it first (module user)", name)
+		}
+		j.host.Warn("users: there is no user %s on the host, unless an earlier task makes it", name)
 	}
 	return nil
 }
@@ -281,6 +288,9 @@ func (j *kvmJob) install(ctx context.Context) (bare bool, err error) {
 	manager, more := j.now.manager()
 	args := append([]any{"use", manager, "name", names}, more...)
 	if _, err := j.host.Delegate(ctx, j.packages, value.NewDict(args...)); err != nil {
+		if j.now.family == familyAlpine && strings.Contains(err.Error(), "no such package") {
+			err = fmt.Errorf("%w; libvirt is in Alpine's repository community, which /etc/apk/repositories must name", err)
+		}
 		return false, err
 	}
 	j.installed = missing
