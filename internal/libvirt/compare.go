@@ -80,8 +80,11 @@ func keyOf(parent string, n *Node) string {
 	return ""
 }
 
-// sourceKey tells host devices apart by their address.
+// sourceKey tells host devices apart by their address, or by vendor and product.
 func sourceKey(source *Node) string {
+	if id := source.At("vendor").Attr("id"); id != "" {
+		return strings.ToLower(id + ":" + source.At("product").Attr("id")) // of USB; where it is plugged in is added when it runs
+	}
 	var b strings.Builder
 	for _, a := range source.At("address").attrs() {
 		b.WriteString(strings.TrimPrefix(strings.ToLower(a.Value), "0x") + ".")

@@ -168,7 +168,7 @@ func HotPluggable(device *Node) bool {
 	case "channel":
 		return device.At("target").Attr("type") == "virtio"
 	case "controller":
-		return device.Attr("type") == "scsi" || device.Attr("type") == "virtio-serial"
+		return device.Attr("type") == "scsi"
 	case "input":
 		return device.Attr("bus") == "usb" || device.Attr("bus") == "virtio"
 	}
@@ -294,4 +294,16 @@ func StillLive(want, live *Node, record []string) []string {
 		marked = append(marked, goneMark+p)
 	}
 	return marked
+}
+
+// WithDevice is a definition with a device that is as wanted: laid over the one that it is already, or added. Want is a definition of that one device.
+func WithDevice(config, want *Node, diffs []Difference) *Node {
+	out := config.Clone()
+	device := want.At("devices").Nodes[0]
+	if have := Counterpart(want, out, device); have != nil {
+		*have = *updated(have, device, diffs)
+	} else {
+		out.At("devices").Add(device.Clone())
+	}
+	return out
 }

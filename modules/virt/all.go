@@ -7,6 +7,6 @@ import "github.com/hostlerhq/hostler/modules"
 // All are the family's modules. Packages is the module that installs those of whatever distribution.
 func All(packages *modules.Module) []*modules.Module {
 	return []*modules.Module{
-		KVMHost(packages), Clone, Config, Info, Install, Migrate, Net, Pool, Secret, Snapshot, Template, Virt, Volume, Wait,
+		KVMHost(packages), Clone, Config, Device, Info, Install, Migrate, Net, Pool, Secret, Snapshot, Template, Virt, Volume, Wait,
 	}
 }

@@ -2,6 +2,7 @@ package virt
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,13 +115,22 @@ func (j *virtJob) nameInterface(device *libvirt.Node, d domain) {
 	if d.persistent {
 		mac = libvirt.Counterpart(j.want, d.config, device).At("mac").Attr("address")
 	}
-	taken := strings.ToLower(d.config.String() + d.live.String() + j.want.String())
-	for round := 0; mac == ""; round++ {
-		if auto := libvirt.AutoMAC("virt", j.Name, 0, round); !strings.Contains(taken, auto) {
-			mac = auto
-		}
+	if mac == "" {
+		mac = freeMAC(j.Name, d.config, d.live, j.want)
 	}
 	device.Add(libvirt.New("mac", "", "address", mac))
+}
+
+// freeMAC gives a MAC address for a new interface of a domain that none of the definitions has. It is the same each time.
+func freeMAC(name string, docs ...*libvirt.Node) string {
+	taken := func(mac string) bool {
+		return slices.ContainsFunc(docs, func(d *libvirt.Node) bool { return d != nil && strings.Contains(strings.ToLower(d.String()), mac) })
+	}
+	for round := 0; ; round++ {
+		if mac := libvirt.AutoMAC("virt", name, 0, round); !taken(mac) {
+			return mac
+		}
+	}
 }
 
 // detachScript: URI, name, seconds, alias. Standard input is the device's XML. It waits until the guest let go of the device: QEMU takes it out when
