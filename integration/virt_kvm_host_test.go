@@ -49,6 +49,9 @@ echo alice:x:64002:64002::/:/bin/sh >>/etc/passwd
 		}
 		return whys
 	}
+	if r := run(a{}, true); r["failed"] == true || r["changed"] != true || !strings.Contains(fmt.Sprint(r["warnings"]), "the host has no lists of packages yet") {
+		t.Errorf("check mode on a machine without lists: %v", r)
+	}
 	for _, c := range []struct {
 		args a
 		want string

@@ -281,6 +281,11 @@ func (j *kvmJob) install(ctx context.Context) (bare bool, err error) {
 	if err != nil || len(missing) == 0 {
 		return false, err
 	}
+	if j.host.Planning() && !j.now.lists && (j.now.family == familyDebian || j.now.family == familyAlpine) {
+		j.host.Warn("whether the packages can be had is not known: the host has no lists of packages yet, and check mode fetches none")
+		_, err := j.host.Change(ctx, modules.Action{Why: "install " + strings.Join(missing, ", ")})
+		return j.now.virsh == "", modules.IgnorePlanned(err)
+	}
 	names := value.NewList()
 	for _, name := range missing {
 		names.Append(name)

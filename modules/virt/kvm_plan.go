@@ -20,9 +20,11 @@ printf '%s\n' "$2" >"$t" || exit 1
 [ -z "$3" ] || chmod "$3" "$t" || exit 1
 mv -f -- "$t" "$1"`
 
-// membersScript: user, groups with commas. Alpine has no usermod.
-const membersScript = `if command -v usermod >/dev/null 2>&1; then usermod -aG "$2" "$1"; exit; fi
-for g in $(echo "$2" | tr , ' '); do addgroup "$1" "$g" || exit 1; done`
+// membersScript: user, groups with commas. Alpine has no usermod, and that of others knows no accounts of a directory, which gpasswd does.
+const membersScript = `if ! command -v usermod >/dev/null 2>&1; then add=addgroup
+elif awk -F: -v u="$1" '$1 == u { f = 1 } END { exit !f }' /etc/passwd; then usermod -aG "$2" "$1"; exit
+else add='gpasswd -a'; fi
+for g in $(echo "$2" | tr , ' '); do $add "$1" "$g" || exit 1; done`
 
 // kernelScript: file of the kernel's, value.
 const kernelScript = `printf '%s\n' "$2" >"$1"`

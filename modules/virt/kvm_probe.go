@@ -80,6 +80,7 @@ for m in kvm_intel kvm_amd; do
 done
 [ ! -d /sys/module/tun ] && [ ! -c /dev/net/tun ] || say tun yes
 set +f
+for f in /var/lib/apt/lists/*Packages* /var/cache/apk/APKINDEX*; do [ ! -e "$f" ] || { say lists yes; break; }; done
 say options "$(grep -En '^[[:blank:]]*options[[:blank:]]+kvm[_-](intel|amd)[[:blank:]]' /dev/null /etc/modprobe.d/*.conf /lib/modprobe.d/*.conf 2>/dev/null)"
 say pages "$(grep -En '^[[:blank:]]*-?[[:blank:]]*vm[./]nr_hugepages[[:blank:]]*=' /dev/null /etc/sysctl.conf /etc/sysctl.d/*.conf 2>/dev/null)"
 set -f
@@ -126,6 +127,7 @@ type kvmState struct {
 	groups           map[string]account
 	users            map[string]account
 	files            map[string]string
+	lists            bool   // the package manager has its lists, which apt and apk fetch only when they are told to
 	virsh            string // the version of the programs, "" without them
 	libvirt, qemu    string // versions that the daemon tells of
 	failure          string // what virsh said when no daemon answered
@@ -167,7 +169,7 @@ func parseKVM(r *modules.Report) (kvmState, error) {
 		groups: map[string]account{}, users: map[string]account{}, files: map[string]string{}, guests: r.Lines("guests"),
 		validate: parseValidate(r.Lines("validate")), osRelease: parseOSRelease(r.Lines("os")),
 	}
-	s.family, s.arch = r.Text("family"), r.Text("arch")
+	s.family, s.arch, s.lists = r.Text("family"), r.Text("arch"), r.Has("lists")
 	if _, flags, ok := strings.Cut(r.Text("cpu"), ":"); ok {
 		s.flags = strings.Fields(flags)
 	}
