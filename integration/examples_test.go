@@ -186,7 +186,7 @@ func TestPoolsOfEveryType(t *testing.T) {
 	all := []struct{ name, args, want, refused string }{
 		{"nfs", "type: netfs, path: /srv/nfs, source: {host: 192.0.2.1, dir: /e, format: nfs, protocol_ver: '4.2'}", "<protocol ver='4.2'/>", ""},
 		{"cifs", "type: netfs, path: /srv/cifs, source: {host: 192.0.2.1, dir: e, format: cifs}", "<format type='cifs'/>", ""},
-		{"san", "type: iscsi, source: {host: 127.0.0.1, device: 'iqn.2026-01.org.example:vms'}", "<path>/dev/disk/by-path</path>", "could not connect to iscsid"},
+		{"san", "type: iscsi, source: {host: 127.0.0.1, device: 'iqn.2026-01.org.example:vms'}", "<path>/dev/disk/by-path</path>", "(is iscsid running? systemctl start iscsid)"},
 		{"chap", "type: iscsi, source: {hosts: ['[::1]:3261'], device: 'iqn.2026-01.org.example:chap'}, auth: {type: chap, username: u, secret_usage: san}",
 			"<auth type='chap' username='u'>", ""},
 		{"ceph", "type: rbd, source: {hosts: [192.0.2.1, '192.0.2.2:3300'], name: vms}, auth: {type: ceph, username: libvirt, secret_uuid: " + uuid + "}",
@@ -205,7 +205,7 @@ func TestPoolsOfEveryType(t *testing.T) {
 			refused("state: active, name: "+c.name, c.refused)
 		}
 	}
-	refused("state: present, name: v, type: vstorage, path: /srv/v, source: {name: v}", "missing backend for pool type 13 (vstorage)")
+	refused("state: present, name: v, type: vstorage, path: /srv/v, source: {name: v}", "missing backend for pool type 13 (vstorage) (where libvirt can do it, its driver is a package of its own: libvirt-daemon-driver-storage-vstorage)")
 	v.stop()
 	v.start()
 	for _, c := range all {

@@ -66,6 +66,7 @@ func rules() []rule {
 		{Exists, `there is an existing dhcp host entry in network`, "somebody added it meanwhile"},
 		{Exists, `storage vol(?:ume)? .*already exists|storage volume '[^']*' exists already`, ""},
 		{Exists, `already exists`, ""},
+		{Exists, `Storage source conflict with pool: '([^']*)'`, "pool $1 has the same source or path"},
 		{HasSnapshots, `cannot (?:undefine|delete inactive) domain with (\d+) snapshots?`, "snapshots: remove takes their records away with it (flags: snapshots_metadata); the data in the images stays"},
 		{HasCheckpoints, `cannot (?:undefine|delete inactive) domain with (\d+) checkpoints?`, "checkpoints: remove takes their records away with it (flags: checkpoints_metadata)"},
 		{HasNVRAM, `cannot undefine domain with nvram`, "nvram: remove or keep says what becomes of the variables of the firmware (flags: nvram or keep_nvram)"},
@@ -81,13 +82,17 @@ func rules() []rule {
 		{DaemonDown, `Failed to connect socket to '[^']*/(virt[a-z]*)-sock[^']*'`, "is $1 running? systemctl start $1.socket"},
 		{DaemonDown, `[Ff]ailed to connect to the hypervisor`, "is libvirtd (or virtqemud) running, and the URI right?"},
 		{Permission, `Cannot access storage file '([^']*)'.*Permission denied`, "the user of QEMU needs x on every folder above $1"},
-		{MACDenied, `Could not open '([^']*)': Permission denied`, "if owner and mode are right, AppArmor or SELinux forbids it: see the kernel's log"},
+		{MACDenied, `Could not open '([^']*)': Permission denied`, "the user of QEMU needs x on every folder above and may be missing rights on it (namei -l $1 shows them); if these are right, AppArmor or SELinux forbids it: see the kernel's log"},
 		{ImageLocked, `Failed to get (?:"write"|shared "write"|"consistent read") lock`, "another QEMU uses the image, on this host or another"},
 		{MigrateSSH, `Cannot recv data: .*(?:ssh|Host key|Permission denied)`, "the source must reach the destination by ssh without a question"},
 		{Unsafe, `Unsafe migration`, "accept_unsafe: true accepts it; cache='none' or shared storage avoids it"},
 		{TooOld, `revert to external snapshot not supported yet`, "needs libvirt 9.9"},
 		{Agent, `Guest agent is not responding|QEMU guest agent is not connected|QEMU guest agent is not configured`, "the guest needs qemu-guest-agent and the channel org.qemu.guest_agent.0"},
 		{NoSpace, `No space left on device|Not enough space|not enough free space|insufficient space`, "free space where the pool lies"},
+		{DaemonDown, `could not connect to iscsid`, "is iscsid running? systemctl start iscsid"},
+		{Capability, `iscsiadm.* status '127'`, "the host has no iscsiadm; it comes with the package open-iscsi (Debian, Ubuntu) or iscsi-initiator-utils"},
+		{Capability, `missing backend for pool type \d+ \(([a-z-]+)\)`, "where libvirt can do it, its driver is a package of its own: libvirt-daemon-driver-storage-$1"},
+		{Capability, `unknown filesystem type '([^']*)'|might need a /sbin/mount\.`, "the host cannot mount such: NFS is of the package nfs-common or nfs-utils, CIFS of cifs-utils, Gluster of glusterfs-client or glusterfs-fuse"},
 		{Capability, `host doesn't support|not supported by (?:the )?hypervisor|this function is not supported by the connection driver|(?:is|are) not supported (?:by|with) (?:this )?QEMU`, ""},
 	}
 }
@@ -104,11 +109,14 @@ func Explain(stderr string) *Error {
 	return &Error{Class: Other, Text: text}
 }
 
+// ownFile is the name of a file of ours, which is gone when its name is read.
+var ownFile = regexp.MustCompile(` from \S*/hostler\.[A-Za-z0-9]{6}/f$`)
+
 // clean takes the "error: " off each line and joins them: virsh says first what it could not do and then why.
 func clean(stderr string) string {
 	var lines []string
 	for line := range strings.Lines(stderr) {
-		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "error: "))
+		line = ownFile.ReplaceAllString(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "error: ")), "")
 		if line != "" {
 			lines = append(lines, line)
 		}

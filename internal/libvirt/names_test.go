@@ -132,9 +132,18 @@ func TestExplain(t *testing.T) {
 		{"error: unknown suffix 'XB'", BadSize, ""},
 		{"error: this function is not supported by the connection driver: virDomainFoo", Capability, ""},
 		{"error: cannot write data to file: No space left on device", NoSpace, "free space"},
+		{"error: Failed to define pool from /run/hostler.8IRPLT/f\nerror: operation failed: Storage source conflict with pool: 'p'", Exists, "pool p has the same source or path"},
+		{"error: Failed to start pool san\nerror: internal error: /usr/bin/iscsiadm failed new mode for target 'iqn.2026-01.org.example:vms' with status '127'", Capability, "package open-iscsi"},
+		{"iscsiadm: initiator reported error (20 - could not connect to iscsid)", DaemonDown, "systemctl start iscsid"},
+		{"error: internal error: missing backend for pool type 13 (vstorage)", Capability, "libvirt-daemon-driver-storage-vstorage"},
+		{"error: internal error: Child process (/bin/mount -o nodev,nosuid,noexec -t nfs nas:/e /srv/nfs) unexpected exit status 32: mount: /srv/nfs: unknown filesystem type 'nfs'.", Capability, "nfs-common"},
+		{"mount: /srv/nfs: bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.", Capability, "nfs-common"},
 		{"error: something else", Other, ""},
 	} {
 		e := Explain(c.text)
+		if strings.Contains(e.Error(), "/run/hostler.") {
+			t.Errorf("%s names a file of ours", e)
+		}
 		if e.Class != c.class || !strings.Contains(e.Advice, c.advice) || strings.HasPrefix(e.Text, "error:") {
 			t.Errorf("%s: class %s, want %s; %s", c.text, e.Class, c.class, e)
 		}
