@@ -91,6 +91,11 @@ func (a Attributes) wantsSELinux() bool {
 	return a.SEUser+a.SERole+a.SEType+a.SELevel != ""
 }
 
+// asked reports whether there is any to see to.
+func (a Attributes) asked() bool {
+	return !a.Mode.IsZero() || a.Owner+a.Group+a.Attributes != "" || a.wantsSELinux()
+}
+
 // lookArgs are the arguments of ids and extras: owner, group, SELinux, chattr.
 func (a Attributes) lookArgs() []string {
 	return []string{a.Owner, a.Group, given(a.wantsSELinux(), "1"), given(a.Attributes != "", "1")}

@@ -89,7 +89,8 @@ type FileResult struct {
 	PathInfo
 }
 
-// fileScript: path, follow, owner, group, SELinux, chattr, src, state, recurse, 1 to tell the times, what starts each path of the tree.
+// fileScript: path, follow, owner, group, SELinux, chattr, src, state, recurse, 1 to tell the times, what starts each path of the tree, 1 when
+// attributes are asked for. Where a link of plain letters leads comes with what stat tells of it.
 const fileScript = lookLib + attributesLib + `
 expand "$1"; p=$expanded
 case $8 in
@@ -97,12 +98,17 @@ link | absent) ;;
 *) if [ -n "$7" ] && [ -d "$p" ]; then p=$p/${7##*/}; fi ;;
 esac
 say path "$p"
+[ ! -L "$p" ] || __look="$__look|%N"
 look at "$p"
+__look=${__look%"|%N"} named=${__s##*"|'$p' -> '"}
 extras at "$p" "$5" "$6"
 line umask umask
 ids "$3" "$4"
 if [ -L "$p" ]; then
-	say target "$(readlink "$p")"
+	case ${named%"'"} in
+	'' | *[!A-Za-z0-9./_-]*) say target "$(readlink "$p")" ;;
+	*) say target "${named%"'"}" ;;
+	esac
 	case $2:$8:$7 in
 	:* | 1:link:?*) ;;
 	*)
@@ -120,7 +126,7 @@ if [ -n "$7" ]; then
 		*) if [ ! -L "$p" ] && [ -d "$p" ]; then s=$p/$s; else case $p in */*) s=${p%/*}/$s ;; esac; fi ;;
 		esac ;;
 	esac
-	look src "$s" -L
+	if [ -z "${12}" ] && [ "$8" = link ] && [ -e "$s" ]; then say src.exists 1; else look src "$s" -L; fi
 	say src.path "$s"
 fi
 up=$p missing=
@@ -133,7 +139,7 @@ say missing "$missing"
 [ -d "$up" ] || [ ! -e "$up" ] || say blocked "$up"
 if [ -n "${10}" ] && [ -e "$p" ]; then
 	set -- "$@" $(stat -L -c '%X %Y' -- "$p")
-	say times "$(date -d "@${12}" +%Y%m%d%H%M.%S) $(date -d "@${13}" +%Y%m%d%H%M.%S)"
+	say times "$(date -d "@${13}" +%Y%m%d%H%M.%S) $(date -d "@${14}" +%Y%m%d%H%M.%S)"
 fi
 if [ -n "$9" ] && [ -d "$p" ]; then
 	l=
@@ -177,6 +183,10 @@ func parseFile(r *modules.Report, a FileArgs, mark string) (fileNow, error) {
 		if n.src, err = readInfo(r, "src", r.Text("src.path")); err != nil {
 			return n, err
 		}
+	}
+	if r.Has("src.exists") {
+		n.src = info{path: r.Text("src.path"), exists: true}
+		n.hasSrc = true
 	}
 	n.isEmpty = r.Has("children") && r.Text("children") == ""
 	n.missing, n.blocked = r.Lines("missing"), r.Text("blocked")
@@ -226,7 +236,7 @@ func runFile(ctx context.Context, h *modules.Host, a FileArgs) (FileResult, erro
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[fileNow]{
 		Probe: fileScript,
 		Args: append(append([]string{string(a.Path), given(a.Follow, "1")}, a.lookArgs()...),
-			a.Src, string(a.State), given(a.Recurse, "1"), given(times, "1"), mark),
+			a.Src, string(a.State), given(a.Recurse, "1"), given(times, "1"), mark, given(a.asked(), "1")),
 		Parse: func(r *modules.Report) (fileNow, error) { return parseFile(r, a, mark) },
 		Plan: func(n fileNow) ([]modules.Action, error) {
 			actions, _, err := a.plan(n)

@@ -125,9 +125,9 @@ func readInfo(r *modules.Report, key, path string) (info, error) {
 // parseInfo reads stat's fields as look asks for them.
 func parseInfo(text, path string) (info, error) {
 	i := info{path: path}
-	parts := strings.Split(text, "|") // a group's name may have blanks in it
+	parts := strings.SplitN(text, "|", 7) // a group's name may have blanks in it; what comes last is fileScript's
 	words := strings.Fields(parts[0])
-	if len(words) != 14 || len(parts) != 6 {
+	if len(words) != 14 || len(parts) < 6 {
 		return i, fmt.Errorf("look at %s: stat printed %q", path, text)
 	}
 	var bad error
