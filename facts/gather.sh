@@ -16,7 +16,7 @@ wants hardware && add /proc/cpuinfo /proc/meminfo /proc/uptime /sys/class/dmi/id
 	/sys/block/*/device/model /sys/block/*/device/sas_address /sys/block/*/device/sas_device_handle \
 	/sys/block/*/device/serial /sys/block/*/removable /sys/block/*/size /sys/block/*/queue/discard_granularity \
 	/sys/block/*/queue/rotational /sys/block/*/queue/scheduler /sys/block/*/queue/logical_block_size \
-	/sys/block/*/*/start /sys/block/*/*/size /sys/block/*/dm/name
+	/sys/block/*/*[0-9]/start /sys/block/*/*[0-9]/size /sys/block/*/dm/name
 wants network && add /sys/class/net/*/address /sys/class/net/*/mtu /sys/class/net/*/operstate /sys/class/net/*/type \
 	/sys/class/net/*/flags /sys/class/net/*/speed /sys/class/net/*/bridge/bridge_id /sys/class/net/*/bridge/stp_state \
 	/sys/class/net/*/bonding/mode /sys/class/net/*/bonding/miimon /sys/class/net/*/bonding/lacp_rate \
@@ -80,7 +80,7 @@ wants network && links="$links /sys/class/net/*/device /sys/class/net/*/device/d
 if [ -n "$links" ]; then
 	echo '#links'
 	ls -ln $links 2>/dev/null
-	for p in /sys/block/*/holders/* /sys/block/*/*/holders/* /sys/block/*/slaves/*; do [ -e "$p" ] && echo "$p"; done
+	for p in /sys/block/*/holders/* /sys/block/*/*[0-9]/holders/* /sys/block/*/slaves/*; do [ -e "$p" ] && echo "$p"; done
 fi
 
 if wants platform; then
@@ -211,12 +211,10 @@ if wants hardware; then
 		cap=
 		has timeout && cap="timeout $wait"
 		o='--noheadings --nosuffix --units g --separator ,'
-		pvs=$($cap pvs $o -o pv_name,vg_name,pv_fmt,pv_attr,pv_size,pv_free </dev/null 2>/dev/null)
-		printf '#vgs\n#lvs\n#pvs\n%s\n' "$pvs"
-		if [ -n "$pvs" ]; then # without a physical volume there is nothing
-			echo '#vgs'; $cap vgs $o -o vg_name,pv_count,lv_count,snap_count,vg_attr,vg_size,vg_free </dev/null 2>/dev/null
-			echo '#lvs'; $cap lvs $o -o lv_name,vg_name,lv_attr,lv_size </dev/null 2>/dev/null
-		fi
+		pvs=$($cap pvs $o -o pv_name,vg_name,pv_fmt,pv_attr,pv_size,pv_free,pv_count,lv_count,vg_size,vg_free </dev/null 2>/dev/null)
+		printf '#pvs\n%s\n' "$pvs"
+		# Without a physical volume there is nothing.
+		if [ -n "$pvs" ]; then echo '#lvs'; $cap lvs $o -o lv_name,vg_name,lv_attr,lv_size </dev/null 2>/dev/null; fi
 	fi
 fi
 

@@ -3,6 +3,7 @@ package facts
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -322,19 +323,24 @@ func Unescape(s string) string {
 	})
 }
 
+// lvm reads what pvs tells of each physical volume and its group, and what lvs tells.
 func (o *output) lvm() any {
-	if _, asked := o.sections["vgs"]; !asked {
+	if _, asked := o.sections["pvs"]; !asked {
 		return "N/A"
 	}
 	vgs, lvs, pvs := value.NewDict(), value.NewDict(), value.NewDict()
-	for c := range o.rows("vgs", 7) {
-		vgs.Set(c[0], value.NewDict("size_g", c[5], "free_g", c[6], "num_lvs", c[2], "num_pvs", c[1]))
+	groups := map[string]*value.Dict{}
+	for c := range o.rows("pvs", 10) {
+		pvs.Set(c[0], value.NewDict("size_g", c[4], "free_g", c[5], "vg", c[1]))
+		if c[1] != "" {
+			groups[c[1]] = value.NewDict("size_g", c[8], "free_g", c[9], "num_lvs", c[7], "num_pvs", c[6])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		vgs.Set(name, groups[name])
 	}
 	for c := range o.rows("lvs", 4) {
 		lvs.Set(c[0], value.NewDict("size_g", c[3], "vg", c[1]))
-	}
-	for c := range o.rows("pvs", 6) {
-		pvs.Set(c[0], value.NewDict("size_g", c[4], "free_g", c[5], "vg", c[1]))
 	}
 	return value.NewDict("lvs", lvs, "vgs", vgs, "pvs", pvs)
 }
