@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,17 +40,23 @@ printf 'ListenAddress 10.9.0.%[1]d\nHostKey /root/host\nPermitRootLogin yes\nStr
 	return one, two
 }
 
+// twoHosts is the inventory of two hypervisors as the first one sees them.
+const twoHosts = `[hypervisors]
+hv1 ansible_connection=local ansible_host=10.9.0.1 partner=hv2
+hv2 ansible_host=10.9.0.2 partner=hv1
+`
+
 // overBoth plays tasks inside of the first of two hosts; the play is for both, hosts says for which of them the tasks are.
 func (v *hypervisor) overBoth(bin, hosts, tasks, refused string) string {
 	v.t.Helper()
-	inventory := v.write("hosts.ini", "hv1 ansible_connection=local\nhv2 ansible_host=10.9.0.2\n")
+	inventory := v.write("hosts.ini", twoHosts)
 	file := v.write("play.yml", "- hosts: "+hosts+"\n  gather_facts: false\n  tasks:\n"+strings.Trim(tasks, "\n")+"\n")
 	return v.playOver(bin, inventory, file, refused)
 }
 
-func (v *hypervisor) playOver(bin, inventory, file, refused string) string {
+func (v *hypervisor) playOver(bin, inventory, file, refused string, more ...string) string {
 	v.t.Helper()
-	cmd := v.command(bin, "play", "--diff", "-i", inventory, file)
+	cmd := v.command(append([]string{bin, "play", "--diff", "-i", inventory, file}, more...)...)
 	cmd.Env = append(cmd.Env, "ANSIBLE_NOCOLOR=1", "ANSIBLE_CONFIG="+filepath.Join(v.dir, "ansible.cfg"))
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
@@ -197,4 +204,52 @@ func TestVirtMigrateLive(t *testing.T) {
 			t.Errorf("guest %s does not obey after its migration: %s", name, out)
 		}
 	}
+}
+
+// TestExampleMigration plays examples/migration between two hypervisors: guests that are shut off move, and all guests are moved away and come home
+// while their hosts would boot, one after the other.
+func TestExampleMigration(t *testing.T) {
+	one, two := twoHypervisors(t)
+	bin := hostlerBinary(t)
+	inventory := one.write("hosts.ini", twoHosts)
+	play := func(file, changed string, more ...string) {
+		t.Helper()
+		path, err := filepath.Abs(filepath.Join("../examples/migration", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := one.playOver(bin, inventory, path, "", more...)
+		for line := range strings.Lines(out[max(0, strings.LastIndex(out, "PLAY RECAP")):]) {
+			if host, _, ok := strings.Cut(line, ":"); ok && strings.HasPrefix(host, "hv") && !strings.Contains(line, changed) {
+				t.Errorf("%s: want%s:\n%s", file, changed, out)
+			}
+		}
+	}
+	for _, name := range []string{"web-01", "web-02"} {
+		one.virsh("define", one.buttonGuest(name))
+	}
+	offline := []string{"-e", "origin=hv1", "-e", "target=hv2"}
+	play("offline.yml", " changed=2 ", offline...)
+	play("offline.yml", " changed=0 ", offline...)
+	for _, name := range []string{"web-01", "web-02"} {
+		two.listens(name)
+	}
+	one.virsh("define", one.buttonGuest("db"))
+	one.virsh("start", "db")
+	one.listens("db")
+
+	one.inside("touch /run/due")
+	two.inside("touch /run/due")
+	rolling := []string{"-e", "due=/run/due", "-e", "{accept_unsafe: true}", "--skip-tags", "boot"}
+	play("rolling.yml", " changed=2 ", rolling...)
+	one.inside("rm /run/due")
+	two.inside("rm /run/due")
+	play("rolling.yml", " changed=0 ", rolling...)
+	for v, want := range map[*hypervisor]string{one: "db", two: "web-01 web-02"} {
+		if names := strings.Fields(v.virsh("list", "--name")); strings.Join(slices.Sorted(slices.Values(names)), " ") != want {
+			t.Errorf("there run %q, want %s", names, want)
+		}
+	}
+	two.virsh("shutdown", "web-01")
+	two.inside(`n=0; until [ "$(virsh -q domstate web-01)" = 'shut off' ]; do n=$((n+1)); [ $n -lt 300 ] || exit 1; sleep 0.2; done`)
 }

@@ -118,3 +118,15 @@ case $1 in --list-operations) echo "machine-id * Remove the local machine ID"; e
 		t.Errorf("there are the domains %q", names)
 	}
 }
+
+// TestExampleClones plays examples/clones: whole copies, a template and clones on it.
+func TestExampleClones(t *testing.T) {
+	v := startHypervisor(t)
+	bin := hostlerBinary(t)
+	for _, name := range []string{"debian-12", "base"} {
+		v.diskGuest(name, "vda=qcow2")
+		v.virsh("attach-device", name, "--config", "--file", v.write("nic.xml", "<interface type='user'/>"))
+	}
+	v.inside(`mkdir /run/fake; mount --bind /run/fake /usr/local/bin; printf '#!/bin/sh\necho "machine-id * Remove the local machine ID"\n' >/run/fake/virt-sysprep; chmod +x /run/fake/virt-sysprep`)
+	v.examples(bin, example{"clones/full.yml", "1", nil}, example{"clones/template.yml", "2", []string{"-e", "original=base", "-e", "definition=/root/t.xml"}})
+}

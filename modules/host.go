@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ type notes struct {
 // HostOptions make a Host.
 type HostOptions struct {
 	Name    string
+	At      string // the host that Conn leads to where that is another one (delegate_to)
 	Conn    transport.Conn
 	Check   bool
 	Diff    bool
@@ -114,6 +116,9 @@ type RenderOptions struct {
 
 // Name is the host's name in the inventory.
 func (h *Host) Name() string { return h.opts.Name }
+
+// At is the inventory's name of the host that the module works on: that of delegate_to where there is one, and else Name.
+func (h *Host) At() string { return cmp.Or(h.opts.At, h.opts.Name) }
 
 // Local lends what the controller has; nil where there is nothing.
 func (h *Host) Local() Local { return h.opts.Local }

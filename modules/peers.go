@@ -60,7 +60,7 @@ func (h *Host) Peer(ctx context.Context, name string) (*Host, error) {
 		return nil, peerError(ctx, name, err)
 	}
 	opts := h.opts
-	opts.Name, opts.Conn, opts.Facts, opts.Ends, opts.Peers, opts.Live, opts.Job = name, peerConn{conn, name}, nil, nil, nil, nil, nil
+	opts.Name, opts.At, opts.Conn, opts.Facts, opts.Ends, opts.Peers, opts.Live, opts.Job = name, "", peerConn{conn, name}, nil, nil, nil, nil, nil
 	// The tests' hosts answer changes as well as looks.
 	opts.Executor, _ = conn.(Executor)
 	p := &Host{opts: opts, converge: h.converge, notes: h.notes, peerOf: h}

@@ -124,8 +124,12 @@ func (j *job) perform(ctx context.Context, s *vars.Scope, k *settings) *result {
 
 // hostOptions are what the task's module gets of its host.
 func (j *job) hostOptions(conn transport.Conn, s *vars.Scope, k *settings) modules.HostOptions {
+	at := ""
+	if k.delegate != nil {
+		at = k.delegate.name
+	}
 	return modules.HostOptions{
-		Name: j.h.name, Conn: conn, Check: k.check, Diff: k.diff, Verbose: j.b.r.o.Verbosity, NoLog: k.noLog, Env: k.env,
+		Name: j.h.name, At: at, Conn: conn, Check: k.check, Diff: k.diff, Verbose: j.b.r.o.Verbosity, NoLog: k.noLog, Env: k.env,
 		Local: j.local(s), Live: j.live(k), Interpreter: k.interpreter,
 		Ends: func(ctx context.Context) (modules.Ends, error) { return j.ends(ctx, s, k) }, Peers: j.peers(k),
 	}

@@ -26,6 +26,8 @@ type meetResult struct {
 	Peers []string `json:"peers"`
 	// Who answered.
 	Who string `json:"who"`
+	// At is where the module works.
+	At string `json:"at"`
 }
 
 // peerPlay has a delegated task at last: the module's own host is then the other one.
@@ -36,13 +38,13 @@ const peerPlay = `
   vars:
     ansible_become: "{{ inventory_hostname == 'b' }}"
   tasks:
-    - {name: in order, meet: {}, register: r, failed_when: "r.peers != ['a', 'b', 'c'] | difference([inventory_hostname])"}
+    - {name: in order, meet: {}, register: r, failed_when: "r.peers != ['a', 'b', 'c'] | difference([inventory_hostname]) or r.at != inventory_hostname"}
     - {name: another, meet: {with: b}, when: "inventory_hostname == 'a'", register: r, failed_when: "r.who != 'b sudo'"}
     - {name: no such, meet: {with: bb}, ignore_errors: true, register: r}
     - {name: said, fail: {}, when: "r.msg != 'the inventory has no host \"bb\"; did you mean \"b\"?'"}
     - {name: itself, meet: {with: "{{ inventory_hostname }}"}, ignore_errors: true, register: r}
     - {name: said itself, fail: {}, when: "r.msg != inventory_hostname ~ ' is the host that the task works on'"}
-    - {name: delegated, meet: {with: a}, delegate_to: b, when: "inventory_hostname == 'a'", register: r, failed_when: "r.peers != ['a', 'c']"}
+    - {name: delegated, meet: {with: a}, delegate_to: b, when: "inventory_hostname == 'a'", register: r, failed_when: "r.peers != ['a', 'c'] or r.at != 'b'"}
 `
 
 // named is an Opener whose hosts answer with their name and the way to become root there.
@@ -67,7 +69,7 @@ func (namedConn) Close() error { return nil }
 func TestPeers(t *testing.T) {
 	var meeting atomic.Int32
 	meet := modules.Define("meet", "", func(ctx context.Context, h *modules.Host, a meetArgs) (meetResult, error) {
-		r := meetResult{Peers: h.Peers()}
+		r := meetResult{Peers: h.Peers(), At: h.At()}
 		if a.With == "" {
 			return r, nil
 		}

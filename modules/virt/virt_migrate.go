@@ -189,8 +189,8 @@ func (a MigrateArgs) destURI() string {
 // runMigrate looks at everything first, and then moves one domain after the other.
 func runMigrate(ctx context.Context, h *modules.Host, a MigrateArgs) (MigrateResult, error) {
 	j := &migrateJob{MigrateArgs: a, host: h}
-	r := MigrateResult{Moved: []string{}, From: h.Name(), To: a.Dest, Domains: []*DomainResult{}}
-	if a.Dest == h.Name() {
+	r := MigrateResult{Moved: []string{}, From: h.At(), To: a.Dest, Domains: []*DomainResult{}}
+	if a.Dest == h.At() {
 		return r, j.stay(ctx, &r)
 	}
 	var err error

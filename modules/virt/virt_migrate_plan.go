@@ -46,15 +46,15 @@ func (j *migrateJob) preflight(m migration) error {
 func (j *migrateJob) identity(m migration) error {
 	switch {
 	case !m.here.exists:
-		return &libvirt.Error{Class: libvirt.NotFound, Text: fmt.Sprintf("virtual machine %s not found, neither on %s nor on %s", m.name, j.host.Name(), j.Dest)}
+		return &libvirt.Error{Class: libvirt.NotFound, Text: fmt.Sprintf("virtual machine %s not found, neither on %s nor on %s", m.name, j.host.At(), j.Dest)}
 	case m.there.exists && m.there.uuid != m.here.uuid:
 		return &libvirt.Error{Class: libvirt.Exists, Text: fmt.Sprintf("host %s has another domain %s, with UUID %s", j.Dest, m.there.name, m.there.uuid), Advice: "dname gives another name there"}
 	case m.there.exists && m.here.active && m.there.active:
 		return fmt.Errorf("domain %s runs twice, on %s (%s) and on %s (%s): if they share a disk it is being destroyed, turn one of them off now (virsh destroy) and look at its data",
-			m.name, j.host.Name(), m.here.state, j.Dest, m.there.state)
+			m.name, j.host.At(), m.here.state, j.Dest, m.there.state)
 	case m.there.exists:
 		return fmt.Errorf("domain %s is defined twice, on %s (%s) and on %s (%s): undefine the one that is not to be (virsh undefine --keep-nvram)",
-			m.name, j.host.Name(), m.here.state, j.Dest, m.there.state)
+			m.name, j.host.At(), m.here.state, j.Dest, m.there.state)
 	case m.owner != "":
 		return &libvirt.Error{Class: libvirt.ConflictUUID, Text: fmt.Sprintf("host %s has a domain %s with the UUID of %s", j.Dest, m.owner, m.name)}
 	}
@@ -93,7 +93,7 @@ func (j *migrateJob) linkFindings(m migration) []string {
 	case j.Mode == "offline":
 		return nil
 	case m.reachErr != "":
-		return []string{fmt.Sprintf("from %s libvirt of %s cannot be reached at %s: %s", j.host.Name(), j.Dest, j.destURI(), m.reachErr)}
+		return []string{fmt.Sprintf("from %s libvirt of %s cannot be reached at %s: %s", j.host.At(), j.Dest, j.destURI(), m.reachErr)}
 	case m.reach != m.hostThere:
 		return []string{fmt.Sprintf("%s leads to %s, and %s is %s", j.destURI(), m.reach, j.Dest, m.hostThere)}
 	}
@@ -115,7 +115,7 @@ func (j *migrateJob) storageFindings(m migration) []string {
 			top := one == f.path
 			switch {
 			case f.inode == "" && top:
-				all = append(all, fmt.Sprintf("%s is not there on %s", one, j.host.Name()))
+				all = append(all, fmt.Sprintf("%s is not there on %s", one, j.host.At()))
 			case (copied || j.CopyStorage == "inc" && writable[f.path]) && top:
 				all = append(all, j.copyFindings(m, f, inode)...)
 			case copied:
@@ -163,10 +163,10 @@ func (j *migrateJob) hostFindings(m migration) []string {
 		all = append(all, fmt.Sprintf("%s has %d MiB of memory free, and it takes %d MiB", j.Dest, m.memory/1024, want/1024))
 	}
 	if m.there.version < m.here.version {
-		j.host.Warn("%s has libvirt %s, older than %s of %s: that it takes domains over from there is not promised", j.Dest, m.there.version, m.here.version, j.host.Name())
+		j.host.Warn("%s has libvirt %s, older than %s of %s: that it takes domains over from there is not promised", j.Dest, m.there.version, m.here.version, j.host.At())
 	}
 	if m.skew.Abs() > tooSkewed {
-		j.host.Warn("the clock of %s is off by %s from that of %s", j.Dest, m.skew.Round(time.Second), j.host.Name())
+		j.host.Warn("the clock of %s is off by %s from that of %s", j.Dest, m.skew.Round(time.Second), j.host.At())
 	}
 	return all
 }
@@ -183,7 +183,7 @@ func (j *migrateJob) move(ctx context.Context, m *migration) error {
 		err = j.moveGuest(ctx, *m)
 	}
 	if modules.IgnorePlanned(err) == nil {
-		j.host.AddDiff(modules.Diff{Before: j.host.Name() + "\n", After: j.Dest + "\n", BeforeHeader: "host of domain " + m.name, AfterHeader: "host of domain " + m.name})
+		j.host.AddDiff(modules.Diff{Before: j.host.At() + "\n", After: j.Dest + "\n", BeforeHeader: "host of domain " + m.name, AfterHeader: "host of domain " + m.name})
 	}
 	if err != nil {
 		return err
@@ -215,8 +215,8 @@ func (j *migrateJob) left(before, after migration) []string {
 	add(after.there.persistent != j.Persistent, "it is defined where it should not be, or not where it should")
 	add(j.Persistent && after.there.autostart != before.here.autostart, "its autostart was not taken along")
 	add(len(libvirt.Recorded(before.here.config)) > 0 && j.Persistent && len(libvirt.Recorded(after.there.config)) == 0, "the note of what was set is gone from its definition")
-	add(j.UndefineSource && after.here.exists, "it still is on "+j.host.Name())
-	add(after.here.active, "it still runs on "+j.host.Name())
+	add(j.UndefineSource && after.here.exists, "it still is on "+j.host.At())
+	add(after.here.active, "it still runs on "+j.host.At())
 	return all
 }
 
