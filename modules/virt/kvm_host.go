@@ -281,6 +281,9 @@ func (j *kvmJob) install(ctx context.Context) (bare bool, err error) {
 	if err != nil || len(missing) == 0 {
 		return false, err
 	}
+	if err := j.root(); err != nil {
+		return false, err
+	}
 	if j.host.Planning() && !j.now.lists && (j.now.family == familyDebian || j.now.family == familyAlpine) {
 		j.host.Warn("whether the packages can be had is not known: the host has no lists of packages yet, and check mode fetches none")
 		_, err := j.host.Change(ctx, modules.Action{Why: "install " + strings.Join(missing, ", ")})
@@ -322,6 +325,9 @@ func (j *kvmJob) settle(ctx context.Context, bare bool) error {
 		return modules.IgnorePlanned(err)
 	}
 	if len(actions) > 0 {
+		if err := j.root(); err != nil {
+			return err
+		}
 		_, after, err := modules.Reconcile(ctx, j.host, modules.Reconciler[kvmState]{
 			Probe: kvmScript(), Args: j.probeArgs(), Parse: parseKVM, Lock: "kvm-host", Plan: j.plan,
 		})
@@ -338,6 +344,14 @@ func (j *kvmJob) settle(ctx context.Context, bare bool) error {
 		return modules.IgnorePlanned(err)
 	}
 	return j.defaults(ctx)
+}
+
+// root refuses to change anything as somebody else.
+func (j *kvmJob) root() error {
+	if j.now.user != "" {
+		return fmt.Errorf("kvm_host has something to change, and %s cannot: say become: true", j.now.user)
+	}
+	return nil
 }
 
 // explainKVM says what a refusal of the kernel means.

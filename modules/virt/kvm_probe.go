@@ -50,6 +50,7 @@ const kvmProbe = `say init "$init"
 set -f
 show os /etc/os-release
 say arch "$(uname -m)"
+[ "$(id -u)" = 0 ] || say user "$(id -un)"
 family=
 case " $(. /etc/os-release 2>/dev/null; echo "$ID $ID_LIKE") " in
 *' alpine '*) family=alpine ;;
@@ -115,6 +116,7 @@ exit 0
 type kvmState struct {
 	osRelease
 	init             string
+	user             string // who looks, when that is not root
 	installed        []string
 	flags            []string
 	kvm, iommu, tun  bool
@@ -163,7 +165,7 @@ type ValidateLine struct {
 
 func parseKVM(r *modules.Report) (kvmState, error) {
 	s := kvmState{
-		init: r.Text("init"), installed: strings.Fields(r.Text("installed")), kvm: r.Has("kvm"), iommu: r.Int("iommu") > 0, tun: r.Has("tun"),
+		init: r.Text("init"), user: r.Text("user"), installed: strings.Fields(r.Text("installed")), kvm: r.Has("kvm"), iommu: r.Int("iommu") > 0, tun: r.Has("tun"),
 		module: r.Text("module"), nested: r.Text("nested"), busy: r.Text("refs") != "0", hugepages: r.Text("hugepages"), ksm: r.Text("ksm"),
 		options: fileLines(r.Lines("options")), pagesSet: fileLines(r.Lines("pages")), virsh: r.Text("virsh"), nets: r.Lines("nets"),
 		groups: map[string]account{}, users: map[string]account{}, files: map[string]string{}, guests: r.Lines("guests"),
