@@ -32,6 +32,21 @@ func TestRecurseNamesWithNewlines(t *testing.T) {
 	})
 }
 
+// The shell's tests say of what cannot be looked at that it is not there, as of a mount point whose server is gone.
+func TestNotThereIsNotCannotBeLookedAt(t *testing.T) {
+	onShells(t, func(t *testing.T, c *shConn) {
+		path := t.TempDir() + "/" + strings.Repeat("n", 300)
+		for _, task := range [][]any{{Stat, "path", path}, {File, "path", path, "state", "absent"}} {
+			r := run(t, c, modules.HostOptions{}, task[0].(*modules.Module), task[1:]...)
+			if !r.Failed || !strings.HasSuffix(strings.ToLower(r.Msg), "file name too long") {
+				t.Errorf("%v: failed %v, %s", task[3:], r.Failed, r.Msg)
+			}
+		}
+		want(t, "not there", run(t, c, modules.HostOptions{}, Stat, "path", path[:200]), "stat.exists", false, "failed", nil)
+		want(t, "a file above", run(t, c, modules.HostOptions{}, Stat, "path", "/etc/passwd/x"), "stat.exists", false, "failed", nil)
+	})
+}
+
 func TestNamesThatLookLikeOptions(t *testing.T) {
 	onShells(t, func(t *testing.T, c *shConn) {
 		dir := t.TempDir()

@@ -15,7 +15,8 @@ import (
 //
 //	expand PATH         sets $expanded: ~, ~user and $NAME as the host has them, no slash at the end, no - at the beginning
 //	look KEY PATH [-L]  tells stat's fields, status 1 and its error when it cannot; with -L those of a link's target, and with
-//	                    __noatime=0 no time of access. No process is started for what surely is not there: its folder can be searched
+//	                    __noatime=0 no time of access. No program is started for what surely is not there: its folder can be searched, and
+//	                    opening it finds nothing. A dead mount point and a broken disk look the same to the shell's tests
 //	sized FILE          sets $size of the file that was looked at last. What stat tells does not hold where files take no blocks, as in
 //	                    /sys and /proc
 //	checksum ALG FILE   tells a checksum of the file that was looked at last, or all of a small one, for readSum
@@ -26,9 +27,12 @@ expand() {
 	case $expanded in -*) expanded=./$expanded ;; esac
 }
 __look="%f %d %i %h %u %g %s %b %o %t %T ${__noatime-%X} %Y %Z|%U|%G|${__noatime-%x}|%y|%z"
+absent() {
+	case $({ : <"$1"; } 2>&1) in *'o such file' | *'o such file or directory') ;; *) return 1 ;; esac
+}
 look() {
 	case $2 in */*) __up=${2%/*}/ ;; *) __up=./ ;; esac
-	if [ ! -e "$2" ] && [ ! -L "$2" ] && [ "${#2}" -lt 256 ] && [ -x "$__up" ]; then __s=; say "$1" ': No such file or directory' 1
+	if [ ! -e "$2" ] && [ ! -L "$2" ] && [ -x "$__up" ] && absent "$2"; then __s=; say "$1" ': No such file or directory' 1
 	elif __s=$(stat ${3-} -c "$__look" -- "$2" 2>&1); then say "$1" "$__s"
 	else say "$1" "$__s" 1; fi
 }
