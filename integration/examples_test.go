@@ -30,6 +30,8 @@ func (v *hypervisor) examples(bin string, all ...example) {
 		args := append([]string{bin, command, "-i", filepath.Join(filepath.Dir(file), "inventory.ini"), file}, more...)
 		if out, code := v.engine(append(args, e.more...)...); code != 0 || !strings.Contains(out[max(0, strings.LastIndex(out, "PLAY RECAP")):], want) {
 			v.t.Fatalf("%s of %s %s: ended with %d, want %s:\n%s", command, e.file, when, code, want, out)
+		} else if strings.Contains(out, "WARNING") {
+			v.t.Errorf("%s of %s %s warns:\n%s", command, e.file, when, out)
 		}
 	}
 	for _, e := range all {

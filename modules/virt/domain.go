@@ -142,7 +142,7 @@ while [ "$(state)" != "shut off" ]; do
 	now=$(seconds)
 	if [ -n "$force" ] && [ $((now - start)) -ge "$force" ]; then v destroy "$name"; exit; fi
 	if [ $((now - start)) -ge "$wait" ]; then
-		echo "the guest did not turn itself off within $wait seconds; it is $(state)" >&2; exit 1
+		echo "the guest did not turn itself off within $wait seconds; it is $(state) (force_after: SECONDS turns it off then)" >&2; exit 1
 	fi
 	if [ $((now - last)) -ge 15 ]; then press 2>/dev/null; last=$now; fi
 	nap

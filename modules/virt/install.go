@@ -33,7 +33,7 @@ var Install = modules.Define("virt_install", installSource+installHardwareSource
 //	    name: web-01
 //	    memory: 2G
 //	    vcpus: 2
-//	    osinfo: debian12
+//	    osinfo: debian11
 //	    import: true
 //	    disks: [{path: /var/lib/libvirt/images/web-01.qcow2, bus: virtio}]
 //	    networks: [{network: default, model: virtio}]
@@ -47,7 +47,7 @@ type InstallArgs struct {
 	Memory MemorySize `arg:"memory,alias=ram"`
 	// VCPUs is the number of processors, or a dict with count, maximum, sockets, cores, threads, cpuset.
 	VCPUs any `arg:"vcpus"`
-	// OSInfo is the system in the guest: a short ID such as debian12, text such as detect=on,require=off, or a dict with name, id, detect, require.
+	// OSInfo is the system in the guest: a short ID such as debian11, text such as detect=on,require=off, or a dict with name, id, detect, require.
 	OSInfo any `arg:"osinfo,alias=os_variant"`
 	// Cdrom is the ISO or device on the host to install from.
 	Cdrom string `arg:"cdrom" exclusive:"source"`
@@ -245,7 +245,7 @@ func (a InstallArgs) Check() error {
 		{a.Memory == 0, "name", "memory is required"},
 		{a.Recreate && a.ConfirmRecreate != a.Name, "recreate", fmt.Sprintf("recreate destroys domain %s as it is: say confirm_recreate: %s", a.Name, a.Name)},
 		{a.CloudInit != nil && a.CloudInit.RootPasswordGenerate, "cloud_init", "cloud_init.root_password_generate: virt-install draws a password that can be guessed, and prints it; give root_password"},
-		{a.OSInfo == nil && !a.Container && !a.Paravirt && a.Cdrom == "" && a.Location == "" && !a.installs("os"), "name", "osinfo is required: a short ID such as debian12, or detect=on,require=off (virt-install --osinfo list on the host knows all)"},
+		{a.OSInfo == nil && !a.Container && !a.Paravirt && a.Cdrom == "" && a.Location == "" && !a.installs("os"), "name", "osinfo is required: a short ID such as debian11, or detect=on,require=off (virt-install --osinfo list on the host knows all)"},
 	} {
 		if c.wrong {
 			return &modules.ArgError{Path: []any{c.arg}, Msg: c.msg}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -314,7 +315,10 @@ func (j *installJob) deviceDrift(d domain, note func(path, wanted, found string,
 		disks = append(disks, diskSource(disk))
 	}
 	for _, want := range j.cmd.want.disks {
-		if !slices.Contains(disks, want) {
+		_, volume, _ := strings.Cut(want, "/")
+		// virt-install writes a volume POOL/NAME down as its file, where it is one.
+		same := func(have string) bool { return have == want || !path.IsAbs(want) && path.Base(have) == volume }
+		if !slices.ContainsFunc(disks, same) {
 			note("disks", want, strings.Join(disks, ", "))
 		}
 	}

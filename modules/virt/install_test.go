@@ -132,7 +132,7 @@ func TestInstallMistakes(t *testing.T) {
 		{`missing required argument "name"`, []any{"memory", 64}},
 		{"memory is required", []any{"name", "web", "import", true, "osinfo", "generic"}},
 		{`argument "memory" must be a size`, []any{"name", "web", "memory", "much"}},
-		{"osinfo is required: a short ID such as debian12, or detect=on,require=off", []any{"name", "web", "memory", 64, "import", true}},
+		{"osinfo is required: a short ID such as debian11, or detect=on,require=off", []any{"name", "web", "memory", 64, "import", true}},
 		{"one of these arguments is required: cdrom, location, pxe, import, install, boot, container", with()},
 		{"arguments are mutually exclusive: pxe, import", install("pxe", true)},
 		{"arguments are mutually exclusive: cdrom, location", with("cdrom", "/a", "location", "/b")},
