@@ -7,6 +7,7 @@ import "github.com/hostlerhq/hostler/modules"
 func All() []*modules.Module {
 	return []*modules.Module{
 		Filesystem,
+		LVG,
 		Mount,
 	}
 }

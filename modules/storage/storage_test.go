@@ -87,3 +87,15 @@ func TestFilesystemMistakes(t *testing.T) {
 		{"label cannot be: -a", []any{"dev", "/dev/x", "fstype", "xfs", "label", "-a"}},
 	})
 }
+
+func TestLVG(t *testing.T) { moduletest.Run(t, LVG, "testdata/lvg/*.txtar") }
+
+func TestLVGMistakes(t *testing.T) {
+	refused(t, LVG, []refusal{
+		{"No physical volumes given.", []any{"vg", "vms"}},
+		{"vg cannot be the name of a volume group: -f", []any{"vg", "-f", "pvs", "/dev/sdb"}},
+		{"vg cannot be the name of a volume group: a b", []any{"vg", "a b", "pvs", "/dev/sdb"}},
+		{"pesize must be a number", []any{"vg", "vms", "pvs", "/dev/sdb", "pesize", "4 M"}},
+		{"pvs must be paths of devices: sdb", []any{"vg", "vms", "pvs", "sdb"}},
+	})
+}
