@@ -59,15 +59,24 @@ exit 0
 `
 
 // configScript: the path, the init system, what daemons are told (restart, reload), the daemons. The content comes by standard input.
+// A new file is root's alone, for it may have passwords in it. What is broken off before the daemons are told puts the old file back: else nobody would
+// tell them any more.
 const configScript = `path=$1 init=$2 verb=$3; shift 3
-umask 022
+umask 077
 [ ! -L "$path" ] || path=$(readlink -f "$path") || exit 1
-t=$path.hostler.$$ old=$path.hostler-old.$$
-trap 'rm -f -- "$t" "$old"' EXIT
+t=$path.hostler.$$ old=$path.hostler-old.$$ open=
+back() {
+	open=
+	if [ -e "$old" ]; then mv -f -- "$old" "$path"; else rm -f -- "$path"; fi
+}
+trap '[ -z "$open" ] || back; rm -f -- "$t" "$old"' EXIT
 trap 'exit 1' HUP INT TERM
 if [ -e "$path" ]; then cp -p -- "$path" "$t" && cp -p -- "$path" "$old" || exit 1; fi
-cat >"$t" && mv -f -- "$t" "$path" || exit 1
+cat >"$t" || exit 1
+open=1
+mv -f -- "$t" "$path" || exit 1
 if [ ! -e "$old" ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then restorecon "$path" || exit 1; fi
+umask 022
 again() {
 	case $init in
 	systemd) systemctl "$verb" "$1.service" ;;
@@ -79,12 +88,13 @@ for d do
 	again "$d" && continue
 	why=
 	[ "$init" != systemd ] || why=$(journalctl -q -u "$d.service" --since "@$since" -o cat -n 20 2>/dev/null | grep -i error | head -n 3)
-	if [ -e "$old" ]; then mv -f -- "$old" "$path"; else rm -f -- "$path"; fi
+	back
 	[ "$init" != systemd ] || systemctl reset-failed "$d.service" 2>/dev/null
 	again "$d" || echo "$d does not start with the old file either" >&2
 	echo "$d does not start with the new $path; the old one was put back${why:+: $why}" >&2
 	exit 1
-done`
+done
+open=`
 
 // configState is a file and those who read it.
 type configState struct {
@@ -332,5 +342,5 @@ func likeSample(key string, val, sample any) (any, error) {
 
 // hidePasswords keeps the passwords of a file out of its diff.
 func hidePasswords(text string) string {
-	return regexp.MustCompile(`(?m)^(\s*\w*password\s*=\s*).*$`).ReplaceAllString(text, "$1********")
+	return regexp.MustCompile(`(?m)^([ \t#]*\w*password[ \t]*=[ \t]*).*$`).ReplaceAllString(text, "$1********")
 }

@@ -257,6 +257,9 @@ func (j *cloneJob) plan(s cloneState) ([]modules.Action, error) {
 	}
 	args := []string{string(j.URI), j.Name, map[bool]string{true: "reset"}[j.resets(s)]}
 	for _, c := range copies {
+		if strings.Contains(c.to, "\n") {
+			return nil, fmt.Errorf("the copy of %q would be %q, which has a line break in it: dir or disks gives another place", c.from, c.to)
+		}
 		if slices.Contains(s.files, c.to) {
 			return nil, &libvirt.Error{Class: libvirt.Exists, Text: fmt.Sprintf("file %s is there already, so nothing is copied", c.to), Advice: "another name or dir avoids it"}
 		}

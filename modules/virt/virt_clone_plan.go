@@ -228,34 +228,31 @@ const cloneScript = `umask 077
 uri=$1 name=$2 reset=$3; shift 3
 if [ -w /run ]; then base=/run; else base=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}; fi
 t=$(mktemp -d "$base/hostler.XXXXXX") || exit 1
-done=
+made= pools= defined= done=
+nl='
+'
 v() { virsh -q -c "$uri" "$@"; }
 undo() {
 	status=$?
 	trap - EXIT HUP INT TERM
 	rm -rf -- "$t"
-	if [ -z "$done" ]; then
-		while [ $# -ge 5 ]; do
-			case $made in *"
-$4
-"*)
-				rm -f -- "$4"
-				[ -z "$5" ] || v pool-refresh "$5" >/dev/null 2>&1 ;;
-			esac
-			shift 5
-		done
-	fi
+	[ -z "$done" ] || exit "$status"
+	[ -z "$defined" ] || v undefine --domain "$name" --keep-nvram >/dev/null 2>&1 || v undefine --domain "$name"
+	while IFS= read -r f; do [ -z "$f" ] || rm -f -- "$f"; done <<MADE
+$made
+MADE
+	while IFS= read -r f; do [ -z "$f" ] || v pool-refresh "$f" >/dev/null 2>&1 </dev/null; done <<POOLS
+$pools
+POOLS
 	exit "$status"
 }
-made="
-"
-trap 'undo "$@"' EXIT
+trap undo EXIT
 trap 'exit 1' HUP INT TERM
 cat >"$t/f" || exit 1
 make() {
 	( set -C; : >"$4" ) 2>/dev/null || { echo "$4 cannot be made: is its folder there, and nothing in its place?" >&2; return 1; }
-	made="$made$4
-"
+	made=$made$4$nl
+	[ -z "$5" ] || pools=$pools$5$nl
 	case $1 in
 	copy) qemu-img convert -f "$2" -O "$2" -- "$3" "$4" || return 1 ;;
 	link) qemu-img create -q -f qcow2 -F "$2" -b "$3" -- "$4" || return 1 ;;
@@ -270,11 +267,7 @@ make() {
 }
 all() { while [ $# -ge 5 ]; do make "$1" "$2" "$3" "$4" "$5" || return 1; shift 5; done; }
 all "$@" || exit 1
-v define --validate --file "$t/f" || exit 1
-if [ -n "$reset" ]; then
-	if ! virt-sysprep -q -c "$uri" -d "$name" --operations ` + identityOperations + `; then
-		v undefine --domain "$name" --keep-nvram >/dev/null 2>&1 || v undefine --domain "$name"
-		exit 1
-	fi
-fi
+defined=1
+v define --validate --file "$t/f" || { defined=; exit 1; }
+[ -z "$reset" ] || virt-sysprep -q -c "$uri" -d "$name" --operations ` + identityOperations + ` || exit 1
 done=1`
