@@ -3,7 +3,7 @@
 // connection a host. Nothing here is a test: times depend on the machine, ratios much less so.
 //
 //	go run ./bench            all of it
-//	go run ./bench -only run  one part: run, play, delay, files, memory, check, engine, template
+//	go run ./bench -only run  one part: run, play, delay, files, memory, check, engine, template, virt
 package main
 
 import (
@@ -35,6 +35,7 @@ func parts() []part {
 		{"check", "a playbook of 500 tasks beside ansible-playbook --syntax-check", benchCheck},
 		{"engine", "tasks that contact no host, beside ansible-playbook", benchEngine},
 		{"template", "templates beside python3-jinja2", benchTemplate},
+		{"virt", "300 domains, and a playbook about 120 objects of libvirt's, beside loops of virsh", benchVirt},
 	}
 }
 
@@ -49,7 +50,7 @@ type bench struct {
 func main() {
 	only := flag.String("only", "", "names of parts, separated by commas")
 	rounds := flag.Int("rounds", 5, "how often each is measured; the median counts")
-	role := flag.String("role", "", "used by the bench itself: floor or hosts")
+	role := flag.String("role", "", "used by the bench itself: floor, hosts or virt")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := choose(ctx, *role, *only, *rounds)
@@ -66,6 +67,8 @@ func choose(ctx context.Context, role, only string, rounds int) error {
 		return floorMain(flag.Args())
 	case "hosts":
 		return hostsMain(ctx, flag.Args())
+	case "virt":
+		return virtMain(ctx, flag.Args(), rounds)
 	}
 	b, cleanup, err := prepare(ctx, rounds)
 	if err != nil {

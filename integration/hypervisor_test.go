@@ -3,21 +3,19 @@
 package integration
 
 import (
-	"fmt"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/hostlerhq/hostler/internal/libvirttest"
 )
 
-// hypervisor is a libvirtd with QEMU in namespaces of its own (mount, network, UTS, PID; no systemd, no D-Bus), for tests of the family virt.
-// Its /run, /srv, /root, /etc/libvirt and /var/lib, /var/cache and /var/log/libvirt are folders of the test; everything else is this machine's,
-// so that programs and the test's own files are where they are. Guests are of type qemu (TCG) and run as root without AppArmor. Networks are
-// made in its own network namespace, so any bridge name and address will do. What ends with the test are all its processes and mounts.
+// hypervisor is a libvirtd with QEMU in namespaces of its own (libvirttest.Host), for tests of the family virt. Programs and the test's own files
+// are where they are. Networks are made in its own network namespace, so any bridge name and address will do. What ends with the test are all
+// its processes and mounts.
 //
 //	v := startHypervisor(t)
 //	v.virsh("define", file)                    // fails the test when virsh fails
@@ -29,36 +27,11 @@ import (
 // Two of them are two hosts (migration): give each a name, and join their network namespaces by a veth pair (v.pid is what ip link … netns
 // wants). A guest that obeys the power button is guestImage.
 type hypervisor struct {
-	t   *testing.T
-	pid string // of the first process in the namespaces, as seen from outside
-	dir string
+	host *libvirttest.Host
+	t    *testing.T
+	pid  string // of the first process in the namespaces, as seen from outside
+	dir  string
 }
-
-// hypervisorInit is that first process: it lays out the mounts and then reaps, which libvirtd depends on: it waits for each QEMU that it
-// probed to be gone. $1 is the test's folder, $2 the host's name.
-const hypervisorInit = `set -e
-d=$1
-hostname "$2"
-ip link set lo up
-mount -t sysfs sysfs /sys
-for f in run srv root etc/libvirt var/lib/libvirt/boot var/lib/libvirt/images var/cache/libvirt var/log/libvirt; do mkdir -p "$d/$f"; done
-cp -a /etc/libvirt/. "$d/etc/libvirt/"
-rm -rf "$d/etc/libvirt/qemu" "$d/etc/libvirt/storage" "$d/etc/libvirt/secrets"
-for f in srv root etc/libvirt var/lib/libvirt var/cache/libvirt var/log/libvirt run; do mkdir -p "/$f"; mount --bind "$d/$f" "/$f"; done
-mkdir -p /run/lock
-cat >/etc/libvirt/qemu.conf <<E
-user = "root"
-group = "root"
-security_driver = "none"
-namespaces = []
-cgroup_controllers = []
-stdio_handler = "file"
-remember_owner = 0
-E
-printf 'auth_unix_rw = "none"\nauth_unix_ro = "none"\n' >/etc/libvirt/libvirtd.conf
-echo ready
-sleep infinity & wait
-`
 
 // startHypervisor makes one with its daemon running.
 func startHypervisor(t *testing.T) *hypervisor { return startHypervisorNamed(t, "hv1") }
@@ -68,67 +41,32 @@ func startHypervisorNamed(t *testing.T, name string) *hypervisor {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for namespaces")
 	}
-	v := &hypervisor{t: t, dir: t.TempDir()}
-	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"sh", "-c", hypervisorInit, "sh", v.dir, name)
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.StdoutPipe()
+	h, err := libvirttest.Start(context.WithoutCancel(t.Context()), t.TempDir(), name) // the test's context ends before its cleanups
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// The kernel ends all others with the first process of a PID namespace, and unshare ends after that.
-		if n, err := strconv.Atoi(v.pid); err == nil {
-			_ = syscall.Kill(n, syscall.SIGKILL)
-		} else {
-			_ = cmd.Process.Kill()
-		}
-		_ = cmd.Wait()
-	})
-	ready := make([]byte, len("ready\n"))
-	if _, err := out.Read(ready); err != nil || string(ready) != "ready\n" {
-		_ = cmd.Wait()
-		t.Fatalf("namespaces: %q, %v: %s", ready, err, errs.String())
-	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.pid = strings.TrimSpace(string(children))
-	v.start()
-	return v
+	t.Cleanup(h.Stop)
+	return &hypervisor{host: h, t: t, pid: h.PID, dir: h.Dir}
 }
 
 // start starts the daemon and waits until it answers.
 func (v *hypervisor) start() {
 	v.t.Helper()
-	out, code := v.run("sh", "-c", `libvirtd -d -p /run/libvirtd.pid 2>>/var/log/libvirt/daemon
-n=0; until virsh -q -c qemu:///system uri >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 600 ] || { tail /var/log/libvirt/daemon; exit 1; }; sleep 0.1; done`)
-	if code != 0 {
-		v.t.Fatalf("libvirtd does not answer: %s", out)
+	if err := v.host.StartDaemon(v.t.Context()); err != nil {
+		v.t.Fatal(err)
 	}
 }
 
 // stop ends the daemon; guests go on.
 func (v *hypervisor) stop() {
 	v.t.Helper()
-	if out, code := v.run("sh", "-c", `p=$(cat /run/libvirtd.pid) && kill "$p" && while kill -0 "$p" 2>/dev/null; do sleep 0.05; done`); code != 0 {
-		v.t.Fatalf("libvirtd does not end: %s", out)
+	if err := v.host.StopDaemon(v.t.Context()); err != nil {
+		v.t.Fatal(err)
 	}
 }
 
 // command prepares a program that runs inside.
-func (v *hypervisor) command(argv ...string) *exec.Cmd {
-	argv = append([]string{"--target", v.pid, "--mount", "--net", "--uts", "--pid", "--wd=" + v.dir}, argv...)
-	cmd := exec.CommandContext(v.t.Context(), "nsenter", argv...)
-	cmd.Env = append(os.Environ(), "HOME=/root", "LC_ALL=C.UTF-8")
-	cmd.WaitDelay = 10 * time.Second // what it left running may hold its output open
-	return cmd
-}
+func (v *hypervisor) command(argv ...string) *exec.Cmd { return v.host.Command(v.t.Context(), argv...) }
 
 // run runs a program inside and gives what it printed, errors included.
 func (v *hypervisor) run(argv ...string) (string, int) {

@@ -48,3 +48,38 @@ func TestInfoOfARunningHost(t *testing.T) {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}
 }
+
+// TestNamesReachVirshWhole asks for a domain whose name virsh's command language could take apart, and whose description imitates answers.
+func TestNamesReachVirshWhole(t *testing.T) {
+	v := startHypervisor(t)
+	const name = `it's; undefine off "a" \b $c #d`
+	v.virsh("define", v.write("e.xml", "<domain type='qemu'><name>off</name><memory unit='MiB'>16</memory><os><type>hvm</type></os></domain>"))
+	v.write("d.xml", "<domain type='qemu'><name>"+strings.ReplaceAll(name, `"`, "&quot;")+`</name><description>
+@@info 3 0
+no
+error: failed to get domain
+CPU time: 1
+</description><memory unit='MiB'>16</memory><os><type>hvm</type></os></domain>`)
+	v.write("name", name)
+	out, code := v.play(v.write("play.yml", `- hosts: all
+  gather_facts: false
+  vars: {name: "{{ lookup('file', 'name') }}"}
+  tasks:
+    - virt: &again {name: "{{ name }}", allow_odd_name: true, state: defined, xml: "{{ lookup('file', 'd.xml') }}"}
+    - virt: *again
+      register: r
+    - virt: {name: "{{ name }}", allow_odd_name: true, command: get_xml}
+      register: x
+    - virt_info: {gather: [domains, snapshots]}
+      register: i
+    - assert:
+        that:
+          - r is not changed
+          - "'CPU time: 1' in x.get_xml"
+          - i.domains | list | sort == [name, 'off'] | sort
+          - i.domains[name].state == 'shut off' and i.domains[name].snapshots == []
+`), hostlerBinary(t), "play")
+	if code != 0 || !strings.Contains(out, "ok=5    changed=1") {
+		t.Errorf("ended with %d:\n%s", code, out)
+	}
+}

@@ -59,7 +59,8 @@ type section struct {
 }
 
 // ParseReport finds the sections in what a probe printed. A section starts with "@@KEY BYTES STATUS\n",
-// so that its content may be anything; where "line" stands for the bytes, it is the next line.
+// so that its content may be anything; where "line" stands for the bytes, it is the next line, and where "=WORD" does, everything up to
+// WORD, which the content cannot know.
 func ParseReport(stdout []byte) *Report {
 	r := &Report{Stdout: stdout, sections: map[string]section{}}
 	for rest := stdout; len(rest) > 0; {
@@ -73,6 +74,8 @@ func ParseReport(stdout []byte) *Report {
 		n, err1 := strconv.Atoi(words[1])
 		if words[1] == "line" {
 			n, err1 = max(bytes.IndexByte(after, '\n'), 0), nil
+		} else if end, isWord := strings.CutPrefix(words[1], "="); isWord && end != "" {
+			n, err1 = bytes.Index(after, []byte(end)), nil
 		}
 		status, err2 := strconv.Atoi(words[2])
 		if err1 != nil || err2 != nil || n < 0 || n > len(after) {

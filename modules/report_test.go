@@ -17,3 +17,15 @@ func TestReportOfOneLine(t *testing.T) {
 		t.Errorf("status of after: %d, want 3", got)
 	}
 }
+
+func TestReportUpToAWord(t *testing.T) {
+	r := modules.ParseReport([]byte("@@one =w1 0\n@@no 1 0\nx\n\nw1\n@@two =w1 0\n\nw1\n@@cut =w1 0\nrest"))
+	for key, want := range map[string]string{"one": "@@no 1 0\nx", "two": ""} {
+		if got := r.Text(key); got != want || !r.Has(key) {
+			t.Errorf("%s: got %q, told %v; want %q", key, got, r.Has(key), want)
+		}
+	}
+	if r.Has("no") || r.Has("cut") {
+		t.Errorf("told are %q; want one and two", r.Keys())
+	}
+}

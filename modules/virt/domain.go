@@ -10,23 +10,24 @@ import (
 	"github.com/hostlerhq/hostler/modules"
 )
 
-// domainLook begins a probe that is about one domain: $1 the URI, which is shifted away, $2 the domain's name. It ends the probe when there is
-// no such domain.
-const domainLook = virshLib + `names list --all --name
-say version "$(virsh --version)"
-has "$names" "$1" || exit 0
-i=$(v dominfo "$1") || exit 0
-say info "$(printf '%s\n' "$i" | sed -e '/^CPU time:/d' -e '/^Used memory:/d')"
-tell xml v dumpxml "$1" --inactive --security-info
+// askDomain is what each probe that is about one domain asks of it: $1 the URI, which is shifted away, $2 the domain's name.
+const askDomain = virshLib + `ask list list --all --name; ask version version; ask info dominfo "$1"; ask xml dumpxml "$1" --inactive --security-info
+`
+
+// domainLook begins a probe that asks more of a domain once it is known. It ends the probe when there is no such domain.
+const domainLook = askDomain + `look=$(answers | one "$1")
+printf '%s\n' "$look"
+case $look in *"@@info "*) ;; *) exit 0 ;; esac
 `
 
 // domainProbe tells of one domain: URI, name, what is asked besides ("leftovers": snapshots and checkpoints, "live": the definition as it
 // runs, "hot": that with its secrets, of a domain that does).
-const domainProbe = domainLook + `case $2 in
-leftovers) tell snapshots v snapshot-list "$1" --name; tell checkpoints v checkpoint-list "$1" --name ;;
-live) tell live v dumpxml "$1" ;;
-hot) case $(printf '%s\n' "$i" | sed -n 's/^Id: *//p') in -|"") ;; *) tell live v dumpxml "$1" --security-info ;; esac ;;
+const domainProbe = askDomain + `case $2 in
+leftovers) ask snapshots snapshot-list "$1" --name; ask checkpoints checkpoint-list "$1" --name ;;
+live) ask live dumpxml "$1" ;;
+hot) ask hot dumpxml "$1" --security-info ;;
 esac
+answers | one "$1"
 exit 0
 `
 
@@ -60,23 +61,31 @@ func parseDomain(r *modules.Report, name string) (domain, error) {
 	if err = d.read(r, "", name); err != nil || !d.exists {
 		return d, err
 	}
-	if r.Has("live") && r.Status("live") == 0 {
-		if d.live, err = libvirt.ParseRoot(r.Text("live"), "domain"); err != nil {
+	for _, key := range []string{"live", "hot"} {
+		if failed(r, key) || key == "hot" && !d.active {
+			continue
+		}
+		if d.live, err = libvirt.ParseRoot(r.Text(key), "domain"); err != nil {
 			return d, fmt.Errorf("read the running definition of domain %s: %w", name, err)
 		}
 	}
-	d.snapshots, d.checkpoints = len(r.Lines("snapshots")), len(r.Lines("checkpoints"))
+	if !failed(r, "snapshots") {
+		d.snapshots = len(r.Lines("snapshots"))
+	}
+	if !failed(r, "checkpoints") { // old libvirts and other drivers have none
+		d.checkpoints = len(r.Lines("checkpoints"))
+	}
 	return d, nil
 }
 
 // read reads dominfo and dumpxml that were told under KEYinfo and KEYxml; there is no such domain when they were not.
 func (d *domain) read(r *modules.Report, key, name string) error {
 	d.name, d.state = name, "absent"
-	if !r.Has(key + "info") {
+	if failed(r, key+"info") {
 		return nil
 	}
-	if r.Status(key+"xml") != 0 {
-		return libvirt.Explain(r.Text(key + "xml.err"))
+	if failed(r, key+"xml") {
+		return refusal(r, key+"xml")
 	}
 	var err error
 	if d.config, err = libvirt.ParseRoot(r.Text(key+"xml"), "domain"); err != nil {

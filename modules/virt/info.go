@@ -91,63 +91,64 @@ const addressLib = `addresses() {
 }
 `
 
-// infoProbe: $1 the URI, $2 what to gather in commas, $3 the sources of addresses in spaces, then names of domains. A domain costs one call,
-// a running one whose addresses are asked for one more for each source.
-const infoProbe = virshLib + addressLib + `want=,$1, sources=$2; shift 2
+// infoProbe: $1 the URI, $2 what to gather in commas, $3 the sources of addresses in spaces, then names of domains. All objects are asked for
+// in one call of virsh, but for addresses: a running domain whose are asked for costs one more for each source.
+const infoProbe = virshLib + addressLib + `want=,$1, sources=$2 TZ=UTC; shift 2
+export TZ # of the leases' times
 on() { case $want in *,"$1",*) return 0 ;; esac; return 1; }
 names list --all --name
 say version "$(virsh --version)"
 if on host; then
-	tell api v version; tell node v nodeinfo; tell free v freecell; tell hostname v hostname; tell kernel uname -r
+	ask api version; ask node nodeinfo; ask free freecell; ask hostname hostname; tell kernel uname -r
 fi
 if on domains; then
 	all=$names
-	tell stats v domstats
-	tell autostart v list --all --autostart --name
-	tell saved v list --all --with-managed-save --name
-	tell transient v list --all --transient --name
-	running=$(v list --name)
-	if [ $# -gt 0 ]; then
-		for n do if has "$all" "$n"; then printf '%s\n' "$n"; fi; done
-	else
-		printf '%s\n' "$all"
-	fi | {
-		k=0
-		while IFS= read -r n; do
-			[ -n "$n" ] || continue
-			k=$((k + 1))
-			say "named$k" "$n"
-			tell "xmld$k" v dumpxml "$n"
-			if on snapshots; then tell "snapshots$k" v snapshot-list "$n" --name; fi
-			on addresses && has "$running" "$n" || continue
-			for s in $sources; do
-				a=$(addresses "$n" "$s") && [ -n "$a" ] && { say "addresses$k" "$a"; break; }
-			done
+	ask stats domstats
+	ask autostart list --all --autostart --name
+	ask saved list --all --with-managed-save --name
+	ask transient list --all --transient --name
+	[ $# -eq 0 ] || all=$(for n do if has "$all" "$n"; then printf '%s\n' "$n"; fi; done)
+	! on addresses || running=$(v list --name)
+	k=0
+	while IFS= read -r n; do
+		[ -n "$n" ] || continue
+		k=$((k + 1))
+		say "named$k" "$n"
+		ask "xmld$k" dumpxml "$n"
+		if on snapshots; then ask "snapshots$k" snapshot-list "$n" --name; fi
+		on addresses && has "$running" "$n" || continue
+		for s in $sources; do
+			a=$(addresses "$n" "$s" </dev/null) && [ -n "$a" ] && { say "addresses$k" "$a"; break; }
 		done
-	}
+	done <<LIST
+$all
+LIST
 fi
 if on networks; then
-	v net-list --all --name | sed 's/ *$//' | {
-		k=0
-		while IFS= read -r n; do
-			[ -n "$n" ] || continue
-			k=$((k + 1))
-			say "namen$k" "$n"; tell "infon$k" v net-info "$n"; tell "xmln$k" v net-dumpxml "$n"
-			if on leases; then TZ=UTC tell "leasesn$k" v net-dhcp-leases "$n"; fi
-		done
-	}
+	names=$(v net-list --all --name | sed 's/ *$//')
+	k=0
+	while IFS= read -r n; do
+		[ -n "$n" ] || continue
+		k=$((k + 1))
+		say "namen$k" "$n"; ask "infon$k" net-info "$n"; ask "xmln$k" net-dumpxml "$n"
+		if on leases; then ask "leasesn$k" net-dhcp-leases "$n"; fi
+	done <<LIST
+$names
+LIST
 fi
 if on pools; then
-	v pool-list --all --name | sed 's/ *$//' | {
-		k=0
-		while IFS= read -r n; do
-			[ -n "$n" ] || continue
-			k=$((k + 1))
-			say "namep$k" "$n"; tell "infop$k" v pool-info "$n" --bytes; tell "xmlp$k" v pool-dumpxml "$n"
-			if on volumes; then tell "volumesp$k" v vol-list "$n"; fi
-		done
-	}
+	names=$(v pool-list --all --name | sed 's/ *$//')
+	k=0
+	while IFS= read -r n; do
+		[ -n "$n" ] || continue
+		k=$((k + 1))
+		say "namep$k" "$n"; ask "infop$k" pool-info "$n" --bytes; ask "xmlp$k" pool-dumpxml "$n"
+		if on volumes; then ask "volumesp$k" vol-list "$n"; fi
+	done <<LIST
+$names
+LIST
 fi
+answers
 exit 0
 `
 
@@ -228,23 +229,23 @@ func eachInfo(r *modules.Report, letter string, facts func(r *modules.Report, k,
 }
 
 func hostInfo(r *modules.Report) *value.Dict {
-	api, node := fields(r.Text("api")), fields(r.Text("node"))
+	api, node := fields(answer(r, "api")), fields(answer(r, "node"))
 	number := func(s string) int {
 		n, _ := strconv.Atoi(strings.TrimSuffix(s, " KiB")) // 0 where virsh tells none
 		return n
 	}
-	return value.NewDict("hostname", r.Text("hostname"), "kernel", r.Text("kernel"), "libvirt", r.Text("version"), "hypervisor", api["Running hypervisor"],
+	return value.NewDict("hostname", answer(r, "hostname"), "kernel", r.Text("kernel"), "libvirt", r.Text("version"), "hypervisor", api["Running hypervisor"],
 		"cpu_model", node["CPU model"], "cpus", number(node["CPU(s)"]), "sockets", number(node["CPU socket(s)"]),
 		"cores", number(node["Core(s) per socket"]), "threads", number(node["Thread(s) per core"]), "numa_cells", number(node["NUMA cell(s)"]),
-		"memory", number(node["Memory size"]), "memory_free", number(fields(r.Text("free"))["Total"]))
+		"memory", number(node["Memory size"]), "memory_free", number(fields(answer(r, "free"))["Total"]))
 }
 
 // domainsInfo gives every domain told of.
 func domainsInfo(r *modules.Report, withStats bool) (*value.Dict, error) {
-	stats := parseStats(r.Text("stats"))
+	stats := parseStats(answer(r, "stats"))
 	listed := func(key string) map[string]bool {
 		m := map[string]bool{}
-		for _, n := range r.Lines(key) {
+		for _, n := range strings.Split(answer(r, key), "\n") {
 			m[n] = true
 		}
 		return m
@@ -268,7 +269,7 @@ func domainsInfo(r *modules.Report, withStats bool) (*value.Dict, error) {
 			"ours", libvirt.Recorded(doc) != nil, "disks", disksInfo(doc), "interfaces", interfacesInfo(doc, r.Text(fmt.Sprint("addresses", i))),
 			"graphics", graphicsInfo(doc))
 		if key := fmt.Sprint("snapshots", i); r.Has(key) {
-			d.Set("snapshots", textList(r.Lines(key)))
+			d.Set("snapshots", textList(strings.FieldsFunc(answer(r, key), func(c rune) bool { return c == '\n' })))
 		}
 		if withStats {
 			one := value.NewDict()

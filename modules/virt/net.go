@@ -219,13 +219,9 @@ func runNet(ctx context.Context, h *modules.Host, a NetArgs) (NetResult, error) 
 }
 
 // netProbe tells of one network: $1 the URI, $2 the name.
-const netProbe = virshLib + `names net-list --all --name
-say version "$(virsh --version)"
-has "$names" "$1" || exit 0
-i=$(v net-info "$1") || exit 0
-say info "$i"
-tell xml v net-dumpxml "$1" --inactive
-case $i in *"Active:         yes"*) tell live v net-dumpxml "$1" ;; esac
+const netProbe = virshLib + `ask list net-list --all --name; ask version version
+ask info net-info "$1"; ask xml net-dumpxml "$1" --inactive; ask live net-dumpxml "$1"
+answers | one "$1"
 exit 0
 `
 
@@ -245,18 +241,18 @@ func parseNet(r *modules.Report, name string) (network, error) {
 		return n, err
 	}
 	var err error
-	if n.version, err = libvirt.ParseVersion(r.Text("version")); err != nil || !r.Has("info") {
+	if n.version, err = libvirt.ParseVersion(r.Text("version")); err != nil || failed(r, "info") {
 		return n, err
 	}
+	info := fields(r.Text("info"))
 	if n.config, err = parseDump(r, "xml", "network", name); err != nil {
 		return n, err
 	}
-	if r.Has("live") {
+	if info["Active"] == "yes" {
 		if n.live, err = parseDump(r, "live", "network", name); err != nil {
 			return n, err
 		}
 	}
-	info := fields(r.Text("info"))
 	n.exists, n.uuid, n.bridge = true, info["UUID"], info["Bridge"]
 	n.active, n.persistent, n.autostart = info["Active"] == "yes", info["Persistent"] == "yes", info["Autostart"] == "yes"
 	return n, nil
@@ -264,8 +260,8 @@ func parseNet(r *modules.Report, name string) (network, error) {
 
 // parseDump reads a section with an object's XML. virsh takes a word for a UUID before it takes it for a name.
 func parseDump(r *modules.Report, key, root, name string) (*libvirt.Node, error) {
-	if r.Status(key) != 0 {
-		return nil, libvirt.Explain(r.Text(key + ".err"))
+	if failed(r, key) {
+		return nil, refusal(r, key)
 	}
 	doc, err := libvirt.ParseRoot(r.Text(key), root)
 	if err != nil {

@@ -287,18 +287,20 @@ func outcome(done bool) any {
 }
 
 // netsProbe tells of all networks: $1 the URI, $2 the command, $3 a name or "". Leases virsh gives as a table only; their times are UTC.
-const netsProbe = virshLib + `names net-list --all --name
+const netsProbe = virshLib + `export TZ=UTC
+names net-list --all --name
 say names "$names"
 if [ "$1" = list_nets ]; then names net-list --name; say active "$names"; exit 0; fi
 k=0
-printf '%s\n' "$names" | while IFS= read -r n; do
+while IFS= read -r n; do
 	[ -n "$n" ] || continue
 	k=$((k + 1))
 	[ -z "$2" ] || [ "$2" = "$n" ] || continue
-	tell "info$k" v net-info "$n"
-	tell "xml$k" v net-dumpxml "$n"
-	TZ=UTC tell "leases$k" v net-dhcp-leases "$n"
-done
+	ask "info$k" net-info "$n"; ask "xml$k" net-dumpxml "$n"; ask "leases$k" net-dhcp-leases "$n"
+done <<LIST
+$names
+LIST
+answers
 exit 0
 `
 
@@ -308,13 +310,13 @@ func netFacts(r *modules.Report, k, name string) (*value.Dict, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := fields(r.Text("info" + k))
+	info := fields(answer(r, "info"+k))
 	state := "inactive"
 	if info["Active"] == "yes" {
 		state = "active"
 	}
 	d := value.NewDict("autostart", info["Autostart"], "persistent", info["Persistent"], "state", state, "bridge", info["Bridge"], "uuid", info["UUID"],
-		"dhcp_leases", leases(r.Text("leases"+k), info["Bridge"]))
+		"dhcp_leases", leases(answer(r, "leases"+k), info["Bridge"]))
 	for _, f := range []struct{ key, element, attr string }{
 		{"forward_mode", "forward", "mode"}, {"domain", "domain", "name"}, {"macaddress", "mac", "address"},
 	} {

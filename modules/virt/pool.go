@@ -196,15 +196,10 @@ func runPool(ctx context.Context, h *modules.Host, a PoolArgs) (PoolResult, erro
 }
 
 // poolProbe tells of one pool: $1 the URI, $2 the name, $3 the path that it is to have, or "".
-const poolProbe = virshLib + `names pool-list --all --name
-say version "$(virsh --version)"
-path=$2
-if has "$names" "$1"; then
-	i=$(v pool-info "$1" --bytes) || exit 0
-	say info "$(printf '%s\n' "$i" | sed -e '/^Capacity:/d' -e '/^Allocation:/d' -e '/^Available:/d')"
-	tell xml v pool-dumpxml "$1" --inactive
-	[ -n "$path" ] || path=$(v pool-dumpxml "$1" --inactive | sed -n 's/^ *<path>\(.*\)<\/path>$/\1/p' | head -n 1)
-fi
+const poolProbe = virshLib + `ask list pool-list --all --name; ask version version; ask info pool-info "$1" --bytes; ask xml pool-dumpxml "$1" --inactive
+look=$(answers | one "$1") path=$2
+printf '%s\n' "$look"
+[ -n "$path" ] || path=$(printf '%s\n' "$look" | sed -n 's/^ *<path>\(.*\)<\/path>$/\1/p' | head -n 1)
 case $path in /*)
 	[ ! -d "$path" ] || say folder yes
 	d=$(stat -c %d "$path" 2>/dev/null) && up=$(stat -c %d "$path/.." 2>/dev/null) && [ "$d" != "$up" ] && say mount yes ;;
@@ -229,7 +224,7 @@ func parsePool(r *modules.Report, name string) (pool, error) {
 		return p, err
 	}
 	var err error
-	if p.version, err = libvirt.ParseVersion(r.Text("version")); err != nil || !r.Has("info") {
+	if p.version, err = libvirt.ParseVersion(r.Text("version")); err != nil || failed(r, "info") {
 		return p, err
 	}
 	if p.config, err = parseDump(r, "xml", "pool", name); err != nil {

@@ -248,13 +248,14 @@ const poolsProbe = virshLib + `names pool-list --all --name
 say names "$names"
 if [ "$1" = list_pools ]; then names pool-list --name; say active "$names"; exit 0; fi
 k=0
-printf '%s\n' "$names" | while IFS= read -r n; do
+while IFS= read -r n; do
 	[ -n "$n" ] || continue
 	k=$((k + 1))
-	tell "info$k" v pool-info "$n" --bytes
-	tell "xml$k" v pool-dumpxml "$n"
-	tell "volumes$k" v vol-list "$n"
-done
+	ask "info$k" pool-info "$n" --bytes; ask "xml$k" pool-dumpxml "$n"; ask "volumes$k" vol-list "$n"
+done <<LIST
+$names
+LIST
+answers
 exit 0
 `
 
@@ -296,7 +297,7 @@ func poolFacts(r *modules.Report, k, name string) (*value.Dict, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := fields(r.Text("info" + k))
+	info := fields(answer(r, "info"+k))
 	if info["UUID"] == "" {
 		return nil, errors.New("pool " + name + " went away meanwhile")
 	}
@@ -310,7 +311,7 @@ func poolFacts(r *modules.Report, k, name string) (*value.Dict, error) {
 	switch {
 	case !r.Has("volumes" + k): // nobody asked
 	case state == "active":
-		volumes := volumeNames(r.Text("volumes" + k))
+		volumes := volumeNames(answer(r, "volumes"+k))
 		d.Set("volume_count", len(volumes))
 		d.Set("volumes", textList(volumes))
 	default:

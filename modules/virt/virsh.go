@@ -21,9 +21,10 @@ var virshSource string
 
 // The rules by which the family calls virsh:
 //
-//   - Always as a program with its own arguments (virsh -q -c URI dumpxml NAME), in a probe by v, in a change by virsh or withFile. A single
+//   - As a program with its own arguments (virsh -q -c URI dumpxml NAME), in a probe by v, in a change by virsh or withFile. A single
 //     argument would be taken apart by virsh's own command language, where ; begins a second command.
-//   - Never several commands in one call: its status would be that of the last.
+//   - Several commands in one call only to look, by ask, which quotes each word for that language, for to start virsh takes longer than most
+//     that it is asked. The status of such a call is that of the last command, so failed tells of each whether it was answered.
 //   - One probe script a module, that starts with virshLib and tells the XML and "key: value" lines, never tables. Whether an object exists
 //     is decided by the list of names (has), not by an error's text.
 //   - What a probe tells does not change by itself (CPU time, memory used), for Reconcile compares it under its lock.
@@ -59,6 +60,12 @@ func (u *URI) DecodeArg(v any) error {
 //	v ARGS…        virsh
 //	names ARGS…    sets $names to what virsh lists, or tells of the failure and ends the probe
 //	has LIST NAME  whether a list has the name as a line
+//	ask KEY ARGS…  notes a command of virsh's whose answer, or error, is to be told as KEY
+//	answers        runs what was noted in one process (in some when that is much) and passes the answers on
+//	one NAME       passes on the answers about one object: version, and when the answer to list has its name what else was asked, of info
+//	               what does not change by itself; that libvirt does not answer at all it tells as names does
+//
+// virsh's words are quoted as a shell's, and its echo ends no line. Answers end with a random word, which no definition can hold.
 const virshLib = `command -v virsh >/dev/null 2>&1 || { say fail "the host has no program virsh; it comes with the package libvirt-clients (Debian, Ubuntu) or libvirt-client"; exit 0; }
 __uri=$1; shift
 v() { virsh -q -c "$__uri" "$@"; }
@@ -71,7 +78,65 @@ $1
 " in *"
 $2
 "*) return 0 ;; esac; return 1; }
+__asked=
+IFS= read -r __mark </proc/sys/kernel/random/uuid
+ask() {
+	__asked="$__asked;echo '@@$1 =$__mark 0
+';"; shift
+	for __w do
+		__q=
+		while :; do
+			case $__w in *\'*) __q=$__q${__w%%\'*}"'\\''" __w=${__w#*\'} ;; *) break ;; esac
+		done
+		__asked="$__asked '$__q$__w'"
+	done
+	__asked="$__asked;echo '
+$__mark
+'"
+	[ ${#__asked} -lt 60000 ] || answers # Linux takes 128 KiB in an argument
+}
+answers() { [ -z "$__asked" ] || v "$__asked" 2>&1 </dev/null; __asked=; }
+one() { __name=$1 __mark=$__mark awk '
+BEGIN { name = ENVIRON["__name"]; mark = ENVIRON["__mark"] }
+function tell(key, text) { sub(/\n+$/, "", text); printf "@@%s %d 0\n%s\n", key, length(text), text }
+$0 == mark {
+	if (fail) exit
+	if (told) tell(key, text)
+	key = text = told = ""; next
+}
+key == "" { if ($2 == "=" mark) { key = substr($1, 3); told = key == "version" || there && key != "list" }; next }
+key == "list" {
+	sub(/ *$/, "")
+	if ($0 == name) there = 1
+	else if (/^error: /) fail = fail $0 "\n"
+	next
+}
+key == "version" { if (sub(/^Using library: libvirt /, "")) text = $0; next }
+key == "info" && /^(CPU time|Used memory|Capacity|Allocation|Available):/ { next }
+told { text = text $0 "\n" }
+END { if (fail) tell("fail", fail) }'; }
 `
+
+// failed reports whether what was asked under a key was not answered. Neither definitions nor "key: value" lines begin so.
+func failed(r *modules.Report, key string) bool {
+	return r.Status(key) != 0 || strings.HasPrefix(r.Text(key), "error: ")
+}
+
+// answer is the text that was answered to what was asked under a key, "" for a failure.
+func answer(r *modules.Report, key string) string {
+	if failed(r, key) {
+		return ""
+	}
+	return r.Text(key)
+}
+
+// refusal is the error of what was asked and not answered.
+func refusal(r *modules.Report, key string) error {
+	if r.Status(key) != 0 {
+		return libvirt.Explain(r.Text(key + ".err"))
+	}
+	return libvirt.Explain(r.Text(key))
+}
 
 // reached gives the error for a host without virsh, or for a libvirt that does not answer.
 func reached(r *modules.Report) error {
