@@ -18,12 +18,14 @@ type inventoryFlags struct {
 	vault   vaultFlags
 	// warned takes the warnings of reading the inventory; nil prints them.
 	warned func(diag.List)
+	// connect is how the hypervisor of a source libvirt:HOST is reached; nil is by settings alone.
+	connect *connectFlags
 	// masks makes everything that stands in a vaulted file a vaulted value.
 	masks bool
 }
 
 func (f *inventoryFlags) add(fs *pflag.FlagSet) {
-	fs.StringArrayVarP(&f.sources, "inventory", "i", nil, "inventory file, folder or script, or host names separated by commas; may be repeated")
+	fs.StringArrayVarP(&f.sources, "inventory", "i", nil, "inventory file, folder or script, libvirt:URI or libvirt:HOST, or host names separated by commas; may be repeated")
 	fs.StringVarP(&f.limit, "limit", "l", "", "work on these of the hosts only (a pattern, or @file)")
 	fs.StringArrayVarP(&f.extra, "extra-vars", "e", nil, "variables that win over all others: k=v …, YAML or JSON text, or @file; may be repeated")
 	fs.StringArrayVar(&f.sources, "inventory-file", nil, "the same as --inventory")

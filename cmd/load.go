@@ -107,6 +107,9 @@ func (f *inventoryFlags) load(ctx context.Context, s Streams, ring *vault.Keyrin
 			}
 			return localexec.Output(ctx, localexec.Program{Path: abs, Args: args})
 		},
+		Guests: func(ctx context.Context, q inventory.GuestQuery) (inventory.Guests, error) {
+			return f.guests(ctx, s, ring, extra, q)
+		},
 		AnyUnparsedFatal: s.conf.Bool(config.AnyUnparsedFailed),
 		UnparsedFatal:    s.conf.Bool(config.UnparsedFailed),
 		Enabled:          s.conf.List(config.InventoryEnabled),

@@ -57,6 +57,7 @@ func (r *runFlags) open(ctx context.Context, s Streams, in *interrupts, inv *inv
 	var loaded *inventory.Inventory
 	engine, lookups := newEngine(s, ring, hostNames(&loaded))
 	ss := &session{s: s, engine: engine, extra: extra, lookups: lookups}
+	inv.connect = con
 	loaded, err = inv.load(ctx, s, ring, ss.engine, extra, playbookDir)
 	if err != nil {
 		return nil, err

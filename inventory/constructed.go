@@ -37,12 +37,13 @@ func (l *loader) readPlugin(name, path string, text []byte) error {
 	}
 	doc := docs[0]
 	short := strings.TrimPrefix(name, "ansible.builtin.")
-	if short != "constructed" && short != "generator" {
+	known := []string{"constructed", "generator", "libvirt", "community.libvirt.libvirt"}
+	if !slices.Contains(known, short) {
 		e := diag.Errorf(doc.Locate(doc.Root, []any{"plugin"}, false), "inventory plugin %q is not known", name)
-		if near := diag.Near(name, []string{"constructed", "generator"}); near != "" {
+		if near := diag.Near(name, known); near != "" {
 			return e.WithHint("did you mean %q?", near)
 		}
-		return e.WithHint("known are constructed and generator; plugins written in Python can serve through an inventory script")
+		return e.WithHint("known are constructed, generator and libvirt; plugins written in Python can serve through an inventory script")
 	}
 	if l.opts.Evaluate == nil {
 		return diag.Errorf(doc.Pos(doc.Root), "the inventory plugin %s needs templates, which are not to be had here", short)
@@ -51,8 +52,11 @@ func (l *loader) readPlugin(name, path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if short == "generator" {
+	switch short {
+	case "generator":
 		return l.generate(doc, v.(*value.Dict))
+	case "libvirt", "community.libvirt.libvirt":
+		return l.readLibvirt(doc, v.(*value.Dict))
 	}
 	c := constructed{loader: l, doc: doc, config: v.(*value.Dict)}
 	return c.run()

@@ -1,6 +1,6 @@
 // Package inventory reads hosts and groups from INI, YAML, TOML, folders,
-// scripts and host lists, with their variables, and answers host patterns. It never
-// touches the network.
+// scripts, host lists and libvirt's domains, with their variables, and answers host patterns. It never
+// touches the network: package cmd lends what asks libvirt.
 package inventory
 
 import (
@@ -88,6 +88,8 @@ type Options struct {
 	Evaluate func(ctx context.Context, text string, expr bool, vars *value.Dict) (any, error)
 	// RunScript runs an inventory script and gives its output; package cmd lends internal/localexec.
 	RunScript func(ctx context.Context, path string, args ...string) ([]byte, error)
+	// Guests asks a libvirt for its domains; package cmd lends the module virt_info and the ways to hosts. What libvirt refuses is an error with a hint.
+	Guests func(ctx context.Context, q GuestQuery) (Guests, error)
 	// Enabled are the plugins to try, in order; empty is Ansible's default, advanced_host_list and constructed.
 	Enabled []string
 	// PlaybookDir is where group_vars and host_vars beside the playbook are; "" is none.

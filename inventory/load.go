@@ -116,13 +116,19 @@ func (l *loader) source(source string) (parsed bool, errs []error) {
 			return false, []error{err}
 		}
 		return true, nil
+	case IsGuests(source):
+		l.file, l.path = source, source
+		if err := l.readGuests(source); err != nil {
+			return false, []error{err}
+		}
+		return true, nil
 	case strings.Contains(source, ","):
 		l.file, l.path = source, source
 		l.hostList(source)
 		return true, nil
 	case errors.Is(err, fs.ErrNotExist):
 		missing := &diag.Error{Err: &NotFoundError{Path: source}}
-		return false, []error{missing.WithHint("-i takes a file, a folder, a script, or a list of hosts with a comma: %q", source+",")}
+		return false, []error{missing.WithHint("-i takes a file, a folder, a script, libvirt:HOST, or a list of hosts with a comma: %q", source+",")}
 	}
 	return false, []error{fmt.Errorf("reading inventory: %w", err)}
 }

@@ -58,17 +58,36 @@ func recordNode(metadata *Node) *Node {
 	return nil
 }
 
-// SetRecord notes in a definition's <metadata> which fields are ours. It holds names of fields only, no values.
+// Plan gives the plan that an object was noted to belong to in <metadata>; "" when none was.
+func Plan(have *Node) string {
+	if n := recordNode(have.At("metadata")); n != nil {
+		return n.Attr("plan")
+	}
+	return ""
+}
+
+// SetPlan notes the plan that an object belongs to beside its record, which must be there.
+func SetPlan(def *Node, plan string) {
+	if n := recordNode(def.At("metadata")); n != nil {
+		n.SetAttr("plan", plan)
+	}
+}
+
+// SetRecord notes in a definition's <metadata> which fields are ours. It holds names of fields only, no values. A plan that was noted stays.
 func SetRecord(def *Node, owned []string) {
 	metadata := def.At("metadata")
 	if metadata == nil {
 		metadata = &Node{Name: "metadata"}
 		def.Add(metadata)
 	}
+	plan := Plan(def)
 	if old := recordNode(metadata); old != nil {
 		metadata.Remove(old)
 	}
 	metadata.Add(New(recordName, strings.Join(owned, "\n"), "xmlns:hostler", RecordSpace))
+	if plan != "" {
+		SetPlan(def, plan)
+	}
 }
 
 // stalePaths gives the recorded paths that are no longer wanted and still there.

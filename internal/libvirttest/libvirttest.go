@@ -114,7 +114,7 @@ func (h *Host) StopDaemon(ctx context.Context) error {
 
 // Command prepares a program that runs inside.
 func (h *Host) Command(ctx context.Context, argv ...string) *exec.Cmd {
-	argv = append([]string{"--target", h.PID, "--mount", "--net", "--uts", "--pid", "--wd=" + h.Dir}, argv...)
+	argv = append([]string{"--target", h.PID, "--mount", "--net", "--uts", "--pid", "--wdns=" + h.Dir}, argv...)
 	cmd := exec.CommandContext(ctx, "nsenter", argv...)
 	cmd.Env = append(os.Environ(), "HOME=/root", "LC_ALL=C.UTF-8")
 	cmd.WaitDelay = 10 * time.Second // what it left running may hold its output open

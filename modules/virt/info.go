@@ -57,7 +57,7 @@ type InfoResult struct {
 	// Host gives libvirt's version, the hypervisor's, and the host's figures (memory in KiB).
 	Host *value.Dict `json:"host,omitempty"`
 	// Domains by name: uuid, state, autostart, persistent, managed_save, memory and max_memory in KiB, vcpus, disks (target, source, format,
-	// device, bus), interfaces (mac, type, source, model, target, addresses), graphics, snapshots, stats, and whether we defined it (ours).
+	// device, bus), interfaces (mac, type, source, model, target, addresses), graphics, snapshots, stats, plan, and whether we defined it (ours).
 	Domains *value.Dict `json:"domains,omitempty"`
 	// Networks by name, as virt_net's command info tells of them.
 	Networks *value.Dict `json:"networks,omitempty"`
@@ -245,7 +245,7 @@ func domainsInfo(r *modules.Report, withStats bool) (*value.Dict, error) {
 	stats := parseStats(answer(r, "stats"))
 	listed := func(key string) map[string]bool {
 		m := map[string]bool{}
-		for _, n := range strings.Split(answer(r, key), "\n") {
+		for n := range strings.SplitSeq(answer(r, key), "\n") {
 			m[n] = true
 		}
 		return m
@@ -264,9 +264,12 @@ func domainsInfo(r *modules.Report, withStats bool) (*value.Dict, error) {
 		memory, _ := libvirt.KiB(doc.At("currentMemory"))
 		most, _ := libvirt.KiB(doc.At("memory"))
 		vcpus, _ := strconv.Atoi(stats[name]["vcpu.current"]) // 0 where libvirt tells none
+		if vcpus == 0 {
+			vcpus, _ = strconv.Atoi(doc.Val("vcpu"))
+		}
 		d := value.NewDict("uuid", doc.Val("uuid"), "state", statusWord(stats[name]["state.state"]), "autostart", autostart[name], "persistent", !transient[name],
 			"managed_save", saved[name], "memory", int(memory), "max_memory", int(most), "vcpus", vcpus, "title", doc.Val("title"),
-			"ours", libvirt.Recorded(doc) != nil, "disks", disksInfo(doc), "interfaces", interfacesInfo(doc, r.Text(fmt.Sprint("addresses", i))),
+			"ours", libvirt.Recorded(doc) != nil, "plan", libvirt.Plan(doc), "disks", disksInfo(doc), "interfaces", interfacesInfo(doc, r.Text(fmt.Sprint("addresses", i))),
 			"graphics", graphicsInfo(doc))
 		if key := fmt.Sprint("snapshots", i); r.Has(key) {
 			d.Set("snapshots", textList(strings.FieldsFunc(answer(r, key), func(c rune) bool { return c == '\n' })))

@@ -47,6 +47,8 @@ type Args struct {
 	Apply Apply `arg:"apply" default:"config"`
 	// RestartIfNeeded shuts a running domain down and starts it again when something of its definition waits for that.
 	RestartIfNeeded bool `arg:"restart_if_needed"`
+	// Plan is a name for what the domain is part of, noted in its metadata with xml: virt_info tells it, and the inventory libvirt: groups by it.
+	Plan string `arg:"plan"`
 	// Autostart is whether the domain starts with the host.
 	Autostart *bool `arg:"autostart"`
 	// Flags say what else undefine takes away, or keeps.
@@ -176,6 +178,8 @@ func (a Args) Check() error {
 	switch {
 	case a.Command == "define" && a.XML == "":
 		return errors.New("define requires 'xml' argument")
+	case a.Plan != "" && (a.XML == "" || !a.defines() || a.Apply == "live"):
+		return &modules.ArgError{Path: []any{"plan"}, Msg: "plan is noted with a definition: it needs xml"}
 	case a.Command == "" && a.State == "" && a.Autostart == nil && a.XML == "":
 		return errors.New("expected state or command parameter to be specified")
 	}

@@ -86,6 +86,9 @@ func (j *virtJob) planDefine(d domain) []modules.Action {
 	if d.exists && d.persistent {
 		record := libvirt.Recorded(d.config)
 		diffs := libvirt.Compare(j.want, d.config, record)
+		if had := libvirt.Plan(d.config); j.Plan != "" && had != j.Plan {
+			diffs = append(diffs, libvirt.Difference{Path: "plan", Before: had, After: j.Plan})
+		}
 		if len(diffs) == 0 {
 			return nil
 		}
@@ -100,6 +103,9 @@ func (j *virtJob) planDefine(d domain) []modules.Action {
 		doc.Set("uuid", d.uuid) // a transient domain becomes a persistent one
 	}
 	libvirt.SetRecord(doc, owned)
+	if j.Plan != "" {
+		libvirt.SetPlan(doc, j.Plan)
+	}
 	return []modules.Action{withFile(j.Place, why, doc.String(), "--file", "define", "--validate")}
 }
 
