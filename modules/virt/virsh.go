@@ -104,7 +104,11 @@ $0 == mark {
 	if (told) tell(key, text)
 	key = text = told = ""; next
 }
-key == "" { if ($2 == "=" mark) { key = substr($1, 3); told = key == "version" || there && key != "list" }; next }
+key == "" {
+	if ($2 == "=" mark) { key = substr($1, 3); told = key == "version" || there && key != "list" }
+	else if (/^error: /) fail = fail $0 "\n" # it could not connect, and did nothing
+	next
+}
 key == "list" {
 	sub(/ *$/, "")
 	if ($0 == name) there = 1

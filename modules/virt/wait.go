@@ -21,19 +21,24 @@ var waitSource string
 // Wait waits for domains.
 var Wait = modules.Define("vm_wait", waitSource+virshSource, runWait)
 
-// WaitArgs wait until domains run, their agents answer, they have an address, or something listens there. All domains of a host are asked for at
-// once. When the time is over, the error says for each how far it got and what it lacks.
+// WaitArgs wait until domains run, their agents answer, they have an address, something listens there, or cloud-init is done. All domains of a host are asked for at
+// once. When the time is over, the error says for each what it lacks, at which stage it stopped, and the last line that it said on its serial console, where
+// that goes into a file; what it said before is in the result.
 //
 //	# Until both can be logged in to.
 //	- vm_wait:
 //	    names: [web-01, web-02]
 //	    for: [running, ip, ssh]
 //	    timeout: 10m
+//
+//	# Until cloud-init ended well, which the guest's agent is asked for.
+//	- vm_wait: {name: web-01, for: [cloud_init]}
 type WaitArgs struct {
 	// Names of the domains.
 	Names []string `arg:"names,alias=name" required:"true"`
 	// For is what to wait for: running, agent (the guest's agent answers), ip (an address that is no loopback and no link-local one), ssh (an SSH
-	// server greets there) or port:N (something listens there). What comes later includes nothing of what comes before, but ssh and port an address.
+	// server greets there), port:N (something listens there) or cloud_init (it is done; what went wrong without stopping it is a warning, a failure ends
+	// the waiting at once). What comes later includes nothing of what comes before, but ssh and port an address.
 	For []string `arg:"for" default:"running"`
 	// Timeout is how long to wait at most.
 	Timeout time.Duration `arg:"timeout" default:"10m"`
@@ -50,7 +55,8 @@ type WaitArgs struct {
 type WaitResult struct {
 	// Elapsed are the seconds that it took.
 	Elapsed int `json:"elapsed"`
-	// VMs by name: state, addresses, ip (the first that counts), reached (what is so), lacks (what is not).
+	// VMs by name: state, addresses, ip (the first that counts), reached (what is so), lacks (what is not), degraded (what went wrong in cloud-init all the same),
+	// serial (the end of the log of the serial console, of domains that were late).
 	VMs *value.Dict `json:"vms"`
 }
 
@@ -65,7 +71,7 @@ func port(word string) int {
 			return -1
 		}
 		return n
-	case slices.Contains([]string{"running", "agent", "ip"}, word):
+	case slices.Contains([]string{"running", "agent", "ip", "cloud_init"}, word):
 		return 0
 	}
 	return -1
@@ -75,7 +81,7 @@ func port(word string) int {
 func (a WaitArgs) Check() error {
 	for _, word := range a.For {
 		if port(word) < 0 {
-			return &modules.ArgError{Path: []any{"for"}, Msg: fmt.Sprintf("for: %q is none of running, agent, ip, ssh, port:N", word)}
+			return &modules.ArgError{Path: []any{"for"}, Msg: fmt.Sprintf("for: %q is none of running, agent, ip, ssh, cloud_init, port:N", word)}
 		}
 	}
 	if a.CIDR != "" {
@@ -91,8 +97,8 @@ func (a WaitArgs) Check() error {
 	return nil
 }
 
-// waitProbe: URI, "agent" when the agents are to be asked, sources of addresses or "", names.
-const waitProbe = virshLib + addressLib + `agent=$1 sources=$2; shift 2
+// waitProbe: URI, what agents are to be asked ("agent": whether they answer, "cloud": for cloud-init), sources of addresses or "", names.
+const waitProbe = virshLib + addressLib + cloudLib + `agent=$1 sources=$2; shift 2
 names list --all --name
 k=0
 for n do
@@ -100,7 +106,8 @@ for n do
 	has "$names" "$n" || continue
 	s=$(v domstate --domain "$n" 2>/dev/null) && say "state$k" "$s"
 	[ "$s" = running ] || continue
-	[ -z "$agent" ] || ! v qemu-agent-command --domain "$n" --timeout 2 --cmd '{"execute":"guest-ping"}' >/dev/null 2>&1 || say "agent$k" yes
+	case $agent in *cloud*) cloud "cloud$k" "$n" ;; esac
+	case $agent in *agent*) ;; *) false ;; esac && v qemu-agent-command --domain "$n" --timeout 2 --cmd '{"execute":"guest-ping"}' >/dev/null 2>&1 && say "agent$k" yes
 	for f in $sources; do
 		a=$(addresses "$n" "$f") && [ -n "$a" ] && { say "addresses$k" "$a"; break; }
 	done
@@ -116,6 +123,9 @@ type waited struct {
 	ip          string
 	reached     []string
 	lacks       []string
+	cloud       cloudState
+	serial      string // the end of its console's log
+	bridged     bool   // a bridge of the host has seen its MAC address
 }
 
 func runWait(ctx context.Context, h *modules.Host, a WaitArgs) (WaitResult, error) {
@@ -127,12 +137,24 @@ func runWait(ctx context.Context, h *modules.Host, a WaitArgs) (WaitResult, erro
 			return WaitResult{VMs: showWaited(vms)}, err
 		}
 		open := slices.ContainsFunc(vms, func(w waited) bool { return len(w.lacks) > 0 })
+		hopeless := slices.ContainsFunc(vms, func(w waited) bool { return w.cloud.failed != "" })
 		res := WaitResult{Elapsed: int(time.Since(start).Seconds()), VMs: showWaited(vms)}
 		switch {
-		case !open, h.Planning(): // in check mode what would be waited for may only come into being by tasks that did not run
+		case !open, h.Planning() && !hopeless: // in check mode what would be waited for may only come into being by tasks that did not run
+			for _, w := range vms {
+				if w.cloud.degraded != "" {
+					h.Warn("cloud-init of %s: %s", w.name, w.cloud.degraded)
+				}
+			}
 			return res, nil
-		case time.Since(start) >= a.Timeout:
-			return res, a.late(vms)
+		case hopeless, time.Since(start) >= a.Timeout:
+			r, err := h.Probe(ctx, lateProbe, append([]string{string(a.URI)}, a.Names...)...)
+			if err != nil {
+				return res, err
+			}
+			explainLate(r, vms)
+			res.VMs = showWaited(vms)
+			return res, late(vms, res.Elapsed)
 		}
 		if err := pause(ctx, min(a.Interval, max(a.Timeout-time.Since(start), 0))); err != nil {
 			return res, err
@@ -154,10 +176,13 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // look asks how all domains are.
 func (a WaitArgs) look(ctx context.Context, h *modules.Host) ([]waited, error) {
-	agent, sources := "", []string{}
+	agents, sources := []string{}, []string{}
 	for _, word := range a.For {
-		if word == "agent" {
-			agent = "agent"
+		switch word {
+		case "agent":
+			agents = append(agents, "agent")
+		case "cloud_init":
+			agents = append(agents, "cloud")
 		}
 		if word == "ip" || port(word) > 0 {
 			sources = nil
@@ -166,7 +191,7 @@ func (a WaitArgs) look(ctx context.Context, h *modules.Host) ([]waited, error) {
 			}
 		}
 	}
-	r, err := h.Probe(ctx, waitProbe, append([]string{string(a.URI), agent, strings.Join(sources, " ")}, a.Names...)...)
+	r, err := h.Probe(ctx, waitProbe, append([]string{string(a.URI), strings.Join(agents, " "), strings.Join(sources, " ")}, a.Names...)...)
 	if err == nil {
 		err = reached(r)
 	}
@@ -180,6 +205,7 @@ func (a WaitArgs) look(ctx context.Context, h *modules.Host) ([]waited, error) {
 		if r.Has("state" + k) {
 			w.state = r.Text("state" + k)
 		}
+		w.cloud = parseCloud(r.Text("cloud" + k))
 		w.take(r.Text("addresses"+k), a.CIDR)
 		for _, word := range a.For {
 			is, err := w.is(ctx, h, word)
@@ -229,6 +255,8 @@ func (w *waited) is(ctx context.Context, h *modules.Host, word string) (bool, er
 		return w.agent, nil
 	case "ip":
 		return w.ip != "", nil
+	case "cloud_init":
+		return w.cloud.done, nil
 	}
 	if w.ip == "" {
 		return false, nil
@@ -254,19 +282,18 @@ func (w *waited) is(ctx context.Context, h *modules.Host, word string) (bool, er
 	return err == nil && strings.HasPrefix("SSH-", string(greeting[:n])) && n > 0, nil
 }
 
-// late says what each domain lacks.
-func (a WaitArgs) late(vms []waited) error {
+// late says what each domain lacks after some seconds, and where it stopped.
+func late(vms []waited, seconds int) error {
 	var texts []string
 	for _, w := range vms {
 		if len(w.lacks) == 0 {
 			continue
 		}
-		what := "no " + strings.Join(w.lacks, ", no ")
-		ip := w.ip
-		if ip == "" {
-			ip = "no address"
+		text := fmt.Sprintf("%s: no %s after %d s: %s, %s; %s", w.name, strings.Join(w.lacks, ", no "), seconds, w.state, orWord(w.ip, "no address"), w.stage())
+		if w.serial != "" {
+			text += fmt.Sprintf("; its serial console ends in %q", w.serial[strings.LastIndexByte(w.serial, '\n')+1:])
 		}
-		texts = append(texts, fmt.Sprintf("%s: %s after %d s: %s, %s", w.name, what, int(a.Timeout.Seconds()), w.state, ip))
+		texts = append(texts, text)
 	}
 	return errors.New(strings.Join(texts, "; "))
 }
@@ -274,8 +301,7 @@ func (a WaitArgs) late(vms []waited) error {
 func showWaited(vms []waited) *value.Dict {
 	d := value.NewDict()
 	for _, w := range vms {
-		d.Set(w.name, value.NewDict("state", w.state, "addresses", textList(w.addresses), "ip", w.ip,
-			"reached", textList(w.reached), "lacks", textList(w.lacks)))
+		d.Set(w.name, w.show())
 	}
 	return d
 }
