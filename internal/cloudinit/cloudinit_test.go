@@ -45,13 +45,14 @@ func TestUserData(t *testing.T) {
 				`warning u:6:5: cloud-init does not know "zzzzzz" in users` + "\n",
 		},
 		{"#cloud-config\nusers: [{name: bob}]\n", "warning u:2:1: users has no entry default: the distribution's own user will not be made\n"},
-		{"#cloud-config\nchpasswd: {list: 'a:b'}\n", `warning u:2:12: "list" in chpasswd is deprecated and will be dropped by cloud-init` + "\n"},
+		{"#cloud-config\nchpasswd: {list: 'a:b'}\n", `warning u:2:12: "list" in chpasswd is deprecated and will be dropped by cloud-init` + "\n" +
+			"warning u:2:18: the password stands in clear in the seed (hashed_passwd takes a hash, such as mkpasswd -m sha-512 makes)\n"},
 		{"#cloud-config\nruncmd:\n- cloud-init status --wait\n", "error u:3:3: cloud-init status --wait in runcmd waits for itself for ever\n"},
 		{"#cloud-config\nruncmd:\n- [cloud-init, status, --wait]\n", "error u:3:3: cloud-init status --wait in runcmd waits for itself for ever\n"},
 		{"#cloud-config\nwrite_files:\n- {path: /a, content: b, owner: c, whatever: d}\n", `warning u:3:36: cloud-init does not know "whatever" in write_files` + "\n"},
 		{"#cloud-config\napt: {sources: {any-name: {keyid: x}}}\nyum_repos: {r: {baseurl: x, gpgcheck: true}}\n", ""},
 	} {
-		got := told(Seed{User: File{"u", c.text}, Schema: true}.Check())
+		got := told(Seed{User: File{"u", c.text}, Schema: true}.CheckUser())
 		if got != c.want {
 			t.Errorf("%q:\n%s", c.text, cmp.Diff(c.want, got))
 		}
@@ -62,6 +63,33 @@ func TestUserData(t *testing.T) {
 	}
 	if got := told(Seed{User: File{"u", "#cloud-config\nhostnane: a\n"}}.Check()); got != "" {
 		t.Errorf("without the schema: %q", got)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	const nobody = "warning u:2:1: nobody can log in: there is neither a key (ssh_authorized_keys) nor a password\n"
+	const clear = " the password stands in clear in the seed (hashed_passwd takes a hash, such as mkpasswd -m sha-512 makes)\n"
+	for _, c := range []struct{ user, meta, vendor, want string }{
+		{user: "#cloud-config\nhostname: a\n", want: nobody},
+		{user: "#cloud-config\nusers: [default, {name: bob}]\n", want: nobody},
+		{user: "#cloud-config\nhostname: a\n", meta: "public-keys: [k]\n"},
+		{user: "#cloud-config\nhostname: a\n", vendor: "#!/bin/sh\n"},
+		{user: "#cloud-config\nssh_authorized_keys: [k]\n"},
+		{user: "#cloud-config\nusers: [default, {name: bob, ssh_import_id: ['gh:bob']}]\n"},
+		{user: "#cloud-config\nruncmd: [useradd bob]\n"},
+		{user: "#!/bin/sh\n"},
+		{user: "#cloud-config\npassword: $6$x\nchpasswd: {users: [{name: a, password: RANDOM}]}\n"},
+		{user: "#cloud-config\npassword: secret\n", want: "warning u:2:11:" + clear},
+		{user: "#cloud-config\nusers: [default, {name: b, plain_text_passwd: x}]\n", want: "warning u:2:47:" + clear},
+		{user: "#cloud-config\nchpasswd: {users: [{name: a, password: x, type: text}]}\n", want: "warning u:2:40:" + clear},
+	} {
+		s := Seed{User: File{"u", c.user}, Meta: File{"m", c.meta}, Vendor: File{"v", c.vendor}, Schema: true}
+		if got := told(s.Check()); got != c.want {
+			t.Errorf("%q:\n%s", c.user, cmp.Diff(c.want, got))
+		}
+		if s.Schema = false; told(s.Check()) != "" {
+			t.Errorf("%q, without the schema: %q", c.user, told(s.Check()))
+		}
 	}
 }
 

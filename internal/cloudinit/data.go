@@ -150,7 +150,11 @@ func checkConfig(f File, schema bool) diag.List {
 		w.walk(keyTree(), root, "")
 		found = append(found, w.found...)
 	}
-	return append(found, habits(doc, root)...)
+	found = append(found, habits(doc, root)...)
+	if schema {
+		found = append(found, clearPasswords(doc, root)...)
+	}
+	return found
 }
 
 // habits warns of what is allowed and seldom meant.

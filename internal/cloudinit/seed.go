@@ -55,6 +55,9 @@ func (s Seed) Check() diag.List {
 	if s.Network.Text != "" {
 		found = append(found, checkNetwork(s.Network)...)
 	}
+	if s.Schema {
+		found = append(found, s.checkLogin()...)
+	}
 	if n := len(s.User.Text) + len(s.Meta.Text) + len(s.Vendor.Text) + len(s.Network.Text); n > largeSeed {
 		found = append(found, warning(diag.Pos{File: s.User.Name}, "the seed holds %d bytes; more than 1 MiB is probably a mistake", n))
 	}
