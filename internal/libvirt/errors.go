@@ -72,6 +72,7 @@ func rules() []rule {
 		{HasNVRAM, `cannot undefine domain with nvram`, "nvram: remove or keep says what becomes of the variables of the firmware (flags: nvram or keep_nvram)"},
 		{HasManagedSave, `Refusing to undefine while domain managed save image exists`, "managed_save: remove takes it away (flags: managed_save)"},
 		{NetDown, `network '([^']*)' is not active`, "start it: virt_net: {name: $1, state: active}"},
+		{Exists, `Network is already in use by interface (\S+)`, "$1 has addresses of this network: take others"},
 		{Already, `domain is already running|Domain is already active|domain is not running|Domain not running|already active|is not active$`, ""},
 		{WrongState, `[Nn]etwork '([^']*)' is (?:already running|still running)`, ""},
 		{WrongState, `storage pool '([^']*)' is (?:still )?active`, "stop it first: virt_pool: {name: $1, state: inactive}"},

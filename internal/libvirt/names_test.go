@@ -138,6 +138,7 @@ func TestExplain(t *testing.T) {
 		{"error: internal error: missing backend for pool type 13 (vstorage)", Capability, "libvirt-daemon-driver-storage-vstorage"},
 		{"error: internal error: Child process (/bin/mount -o nodev,nosuid,noexec -t nfs nas:/e /srv/nfs) unexpected exit status 32: mount: /srv/nfs: unknown filesystem type 'nfs'.", Capability, "nfs-common"},
 		{"mount: /srv/nfs: bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.", Capability, "nfs-common"},
+		{"error: Failed to start network other\nerror: internal error: Network is already in use by interface virbr0", Exists, "virbr0 has addresses of this network"},
 		{"error: something else", Other, ""},
 	} {
 		e := Explain(c.text)

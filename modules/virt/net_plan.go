@@ -89,6 +89,9 @@ func (j *netJob) planDefine(n network) ([]modules.Action, error) {
 		return nil, err
 	}
 	if !n.exists {
+		if len(j.diffs) == 0 {
+			j.diffs = libvirt.Compare(j.want, libvirt.New("network", ""), nil)
+		}
 		return []modules.Action{j.define(n, j.want.Clone(), "define network "+j.Name)}, nil
 	}
 	if uuid := j.want.Val("uuid"); uuid != "" {

@@ -106,6 +106,9 @@ func (j *poolJob) planDefine(p pool) (actions []modules.Action, down bool, err e
 			actions, down = append(actions, j.stop(p)), true
 		}
 	}
+	if !p.exists && len(j.diffs) == 0 {
+		j.diffs = libvirt.Compare(j.want, libvirt.New("pool", ""), nil)
+	}
 	define := withFile(j.Place, why, doc.String(), "--file", append([]string{"pool-define"}, validate(p.version)...)...)
 	return append(actions, define), down, nil
 }
