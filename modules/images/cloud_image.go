@@ -69,7 +69,7 @@ type CloudImageArgs struct {
 	// Refresh is when a newer version is looked for, where the checksum does not say which one it is: never, so that the newest version that is
 	// there will do; if_newer, by the list of checksums, or the server's ETag or Last-Modified; always downloads what has no checksum anew.
 	Refresh ImageRefresh `arg:"refresh" default:"never"`
-	// Keep is how many older versions stay that nothing stands on. Those that a domain or volume uses stay always.
+	// Keep is how many older versions stay that nothing stands on. Those that a domain or volume uses stay always, and all while libvirt does not answer.
 	Keep int `arg:"keep" default:"2"`
 	// Convert is whether it becomes a qcow2 whose data are not compressed, which guests read faster.
 	Convert bool `arg:"convert"`

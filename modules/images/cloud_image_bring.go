@@ -117,7 +117,12 @@ func (j *imageJob) prune(ctx context.Context, current *file) error {
 	if err != nil {
 		return fmt.Errorf("look who uses the older versions: %w", err)
 	}
-	used, kept := parseUsers(r), 0
+	used, err := parseUsers(r, j.lib.dir)
+	if err != nil {
+		j.h.Warn("the older versions of %s stay: %v", j.name(), err)
+		return nil
+	}
+	kept := 0
 	var actions []modules.Action
 	for _, f := range older {
 		switch {

@@ -72,6 +72,7 @@ func newBench(t *testing.T, overTLS bool) *bench {
 func (b *bench) run(m *modules.Module, check bool, pairs ...any) modules.Result {
 	b.Helper()
 	b.conn.trips = 0
+	pairs = append([]any{"uri", "test:///default"}, pairs...) // a libvirt without a daemon
 	r, err := m.Run(b.Context(), modules.NewHost(modules.HostOptions{Name: "here", Conn: b.conn, Env: b.env, Check: check}), value.NewDict(pairs...))
 	if err != nil {
 		b.Fatal(err)
@@ -253,10 +254,7 @@ func TestCloudImageVersions(t *testing.T) {
 		args := []any{"name", "base", "url", b.site.URL + "/latest.qcow2", "checksum", "sha256:" + b.site.URL + list, "ca_path", b.site.CA, "keep", 1}
 		if n == 2 {
 			b.want("not refreshed", false, names[0], args...)
-			link := filepath.Join(b.dir, "vm.qcow2")
-			if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", filepath.Join(b.dir, names[0]), "-F", "qcow2", link).CombinedOutput(); err != nil {
-				t.Fatalf("qemu-img: %v: %s", err, out)
-			}
+			overlay(t, filepath.Join(b.dir, names[0]), filepath.Join(b.dir, "vm.qcow2"))
 		}
 		b.want(fmt.Sprint("version ", n), true, names[n], append(args, "refresh", "if_newer")...)
 		b.want(fmt.Sprint("version again ", n), false, names[n], append(args, "refresh", "if_newer")...)
@@ -267,12 +265,60 @@ func TestCloudImageVersions(t *testing.T) {
 		}
 	}
 	args := []any{"name", "base", "url", b.site.URL + "/latest.qcow2", "checksum", "sha256:" + b.site.URL + "/SHA256SUMS", "ca_path", b.site.CA, "keep", 0}
+	r := b.want("libvirt is down", false, names[2], append(args, "uri", "qemu+unix:///system?socket="+t.TempDir()+"/none")...)
+	if got := fmt.Sprint(r.Data.Get("warnings")); !strings.Contains(got, "the older versions of base stay: libvirt does not tell who uses them") {
+		t.Errorf("warnings: %s", got)
+	}
 	b.want("keep none", true, names[2], args...)
 	if _, err := os.Stat(filepath.Join(b.dir, names[1])); !os.IsNotExist(err) {
 		t.Errorf("the second version: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(b.dir, names[0])); err != nil {
 		t.Errorf("the version that is used: %v", err)
+	}
+}
+
+// overlay makes a disk that stands on an image.
+func overlay(t *testing.T, image, disk string) {
+	t.Helper()
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", disk).CombinedOutput(); err != nil {
+		t.Fatalf("qemu-img: %v: %s", err, out)
+	}
+}
+
+// TestCloudImageUsers shows that a version stays that a volume of another pool, or a domain by another path to the folder, stands on.
+func TestCloudImageUsers(t *testing.T) {
+	needQemuImg(t)
+	b := newBench(t, true)
+	bin, other, link := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(b.dir, link); err != nil {
+		t.Fatal(err)
+	}
+	virsh := `#!/bin/sh
+case "$*" in
+*" list --all --name") echo guest ;;
+*" dumpxml --inactive guest") echo "<source file='` + link + `/disk&amp;.qcow2'/>" ;;
+*" pool-list --name") echo other ;;
+*" pool-dumpxml other") echo "  <path>` + other + `</path>" ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(bin, "virsh"), []byte(virsh), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.env["PATH"] = bin + ":" + os.Getenv("PATH")
+	var names []string
+	args := []any{"name", "base", "url", b.site.URL + "/x.qcow2", "ca_path", b.site.CA}
+	for n := range 4 {
+		content := image(t, fmt.Sprint(n))
+		names = append(names, "base-"+digest(content)[:12]+".qcow2")
+		b.site.Serve("/x.qcow2", content)
+		b.want(fmt.Sprint("version ", n), true, names[n], append(args, "checksum", "sha256:"+digest(content), "keep", 9)...)
+	}
+	overlay(t, filepath.Join(b.dir, names[0]), filepath.Join(other, "volume.qcow2"))
+	overlay(t, filepath.Join(link, names[1]), filepath.Join(b.dir, "disk&.qcow2"))
+	r := b.run(CloudImage, false, append(args, "dest", b.dir, "checksum", "sha256:"+digest(image(t, "3")), "keep", 0)...)
+	if got := fmt.Sprint(r.Data.Get("removed")); r.Failed || !strings.Contains(got, names[2]) || strings.Contains(got, names[0]) || strings.Contains(got, names[1]) {
+		t.Errorf("of %v removed: %s: %s", names, got, r.Msg)
 	}
 }
 

@@ -300,7 +300,11 @@ func (j *isoJob) extra(ctx context.Context) (removed int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("look who uses the images: %w", err)
 	}
-	used := parseUsers(r)
+	used, err := parseUsers(r, j.dir)
+	if err != nil {
+		j.h.Warn("what is not in the list stays: %v", err)
+		return 0, nil
+	}
 	var actions []modules.Action
 	for _, name := range j.result.Extra {
 		if used[j.dir+"/"+name] {

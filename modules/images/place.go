@@ -208,25 +208,34 @@ const removeScript = stateLib + `records "$1"
 rm -f -- "$1/$2" "$records/$2"`
 
 // usersProbe tells of the files that domains and volumes stand on: dest, URI, pool. Chains are told by qemu-img, for the definition of a domain
-// that does not run names the first file only.
+// that does not run names the first file only. A line "= NAME" is a file of the folder that is named by another path to it.
 const usersProbe = placeProbe + `
-command -v virsh >/dev/null 2>&1 || say blind 1
 chain() { qemu-img info -U --backing-chain --output=json -- "$1" 2>/dev/null; }
-all=$(
-	if command -v virsh >/dev/null 2>&1; then
-		v list --all --name | while IFS= read -r d; do
-			[ -n "$d" ] || continue
-			{ v dumpxml "$d"; v dumpxml --inactive "$d"; } 2>/dev/null
-		done
-	fi
-	:
-)
-say domains "$all"
+plain() { sed -e "s/&apos;/'/g" -e 's/&quot;/"/g' -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\&/g'; }
+here() { while IFS= read -r f; do case $f in /*) [ ! "${f%/*}/" -ef "$dir" ] || printf '= %s\n' "${f##*/}" ;; esac; done; }
+domains= pools=
+if command -v virsh >/dev/null 2>&1; then
+	names=$(v list --all --name 2>&1) || { say unasked "$names"; exit 0; }
+	domains=$(printf '%s\n' "$names" | while IFS= read -r d; do [ -z "$d" ] || { v dumpxml "$d"; v dumpxml --inactive "$d"; } 2>/dev/null </dev/null; done)
+	pools=$(v pool-list --name 2>/dev/null | sed 's/ *$//' | while IFS= read -r p; do
+		[ -z "$p" ] || v pool-dumpxml "$p" </dev/null | sed -n 's:^ *<path>\(.*\)</path>.*:\1:p'
+	done | plain)
+fi
+say domains "$domains"
+sources=$(printf '%s\n' "$domains" | sed -n "s/.*<source file='\([^']*\)'.*/\1/p" | plain)
 chains=$(
+	printf '%s\n' "$sources" | here
 	{
-		printf '%s\n' "$all" | sed -n "s/.*<source file='\([^']*\)'.*/\1/p" | sed -e 's/&apos;/'"'"'/g' -e 's/&quot;/"/g' -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\&/g'
-		for f in "$dir"/*; do case $f in *.iso) ;; *) [ ! -f "$f" ] || printf '%s\n' "$f" ;; esac; done
-	} | sort -u | while IFS= read -r f; do echo "@ $f"; chain "$f"; done
+		printf '%s\n' "$sources"
+		printf '%s\n' "$dir" "$pools" | while IFS= read -r p; do
+			for f in "$p"/*; do case $f in *.iso) ;; *) [ ! -f "$f" ] || printf '%s\n' "$f" ;; esac; done
+		done
+	} | sort -u | while IFS= read -r f; do
+		case $(head -c 3 "$f" 2>/dev/null | tr -d '\000') in QFI | KDM | '# D') ;; *) continue ;; esac
+		c=$(chain "$f")
+		printf '%s\n' "$c"
+		printf '%s\n' "$c" | sed -n 's/^ *"full-backing-filename": "\(.*\)",*$/\1/p' | here
+	done
 )
 say chains "$chains"
 `
@@ -236,9 +245,17 @@ var (
 	backedBy   = regexp.MustCompile(`"(?:full-)?backing-filename": "((?:[^"\\]|\\.)*)"`)
 )
 
-// parseUsers gives the files that something stands on.
-func parseUsers(r *modules.Report) map[string]bool {
+// parseUsers gives the files of a folder that something stands on, with the folder. It is an error when libvirt does not tell.
+func parseUsers(r *modules.Report, dir string) (map[string]bool, error) {
+	if r.Has("unasked") {
+		return nil, fmt.Errorf("libvirt does not tell who uses them: %w", libvirt.Explain(r.Text("unasked")))
+	}
 	used := map[string]bool{}
+	for _, line := range r.Lines("chains") {
+		if name, ok := strings.CutPrefix(line, "= "); ok {
+			used[dir+"/"+name] = true
+		}
+	}
 	for _, m := range sourceFile.FindAllStringSubmatch(r.Text("domains"), -1) {
 		used[unescapeXML(m[1])] = true
 	}
@@ -247,7 +264,7 @@ func parseUsers(r *modules.Report) map[string]bool {
 			used[path.Clean(name)] = true
 		}
 	}
-	return used
+	return used, nil
 }
 
 func unescapeXML(s string) string {
