@@ -197,8 +197,18 @@ func TestVirtMigrateLive(t *testing.T) {
 	if names := one.virsh("list", "--all", "--name"); strings.TrimSpace(names) != "" {
 		t.Errorf("hv1 still has %q", names)
 	}
+	// A disk that only its host has goes over while its guest runs, into a pool of its folder.
+	one.virsh("define", one.buttonGuest("own"))
+	one.inside("mkdir /root/own; mv /srv/own.img /root/own/; virsh -q dumpxml own | sed s:/srv/own:/root/own/own: >own.xml; virsh -q define own.xml; virsh -q start own")
+	one.listens("own")
+	task := "virt_migrate: {domain: own, dest: hv2, copy_storage: all, " + there + "}"
+	one.overBoth(bin, "hv1", "    - "+task, "domain own cannot be moved to hv2: there is no /root/own/own.img on hv2, nor an active pool of the folder /root/own that libvirt could make it in")
+	two.inside("mkdir /root/own; virsh -q pool-define-as own dir --target /root/own; virsh -q pool-start own")
+	one.overBoth(bin, "hv1", thrice(task), "")
+	two.inside("cmp /root/own/own.img " + filepath.Join(one.dir, "root/own/own.img"))
+
 	two.virsh("resume", "stuck")
-	for _, name := range []string{"live", "still", "stuck"} {
+	for _, name := range []string{"live", "still", "stuck", "own"} {
 		two.virsh("shutdown", name)
 		if out, code := two.run("sh", "-c", `n=0; until [ "$(virsh -q domstate `+name+`)" = 'shut off' ]; do n=$((n+1)); [ $n -lt 300 ] || exit 1; sleep 0.2; done`); code != 0 {
 			t.Errorf("guest %s does not obey after its migration: %s", name, out)
