@@ -161,11 +161,14 @@ func login(repo string) (clean, asked, password string) {
 		return repo, "", ""
 	}
 	password, ok := u.User.Password()
-	if !ok || u.User.Username() == "" {
+	if !ok {
 		return repo, "", ""
 	}
-	u.User = url.User(u.User.Username())
-	return u.String(), u.Scheme + "://" + u.User.String() + "@" + u.Host + "'", password
+	user := url.User(u.User.Username())
+	if u.User = nil; user.Username() != "" {
+		u.User = user
+	}
+	return u.String(), (&url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host}).String() + "'", password
 }
 
 // sshOptions are what ssh is told besides the key.

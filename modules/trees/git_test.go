@@ -103,6 +103,21 @@ func TestGitPassword(t *testing.T) {
 	}
 }
 
+func TestLogin(t *testing.T) {
+	for repo, want := range map[string][3]string{
+		"https://me:p%40ss@example.com/x.git": {"https://me@example.com/x.git", "https://me@example.com'", "p@ss"},
+		"https://:token@example.com:8443/x":   {"https://example.com:8443/x", "https://example.com:8443'", "token"},
+		"https://me@example.com/x":            {"https://me@example.com/x", "", ""},
+		"ssh://me:p@example.com/x":            {"ssh://me:p@example.com/x", "", ""},
+		"git@example.com:x":                   {"git@example.com:x", "", ""},
+	} {
+		clean, asked, password := login(repo)
+		if got := [3]string{clean, asked, password}; got != want {
+			t.Errorf("login(%q) = %q, want %q", repo, got, want)
+		}
+	}
+}
+
 // TestGitLeavesNothing shows that neither the password nor a half archive stays on the host.
 func TestGitLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
