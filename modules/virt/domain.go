@@ -21,13 +21,17 @@ case $look in *"@@info "*) ;; *) exit 0 ;; esac
 `
 
 // domainProbe tells of one domain: URI, name, what is asked besides ("leftovers": snapshots and checkpoints, "live": the definition as it
-// runs, "hot": that with its secrets, of a domain that does).
+// runs, "hot": that with its secrets, of a domain that does; "storage": leftovers, and who else uses its disks).
 const domainProbe = askDomain + `case $2 in
-leftovers) ask snapshots snapshot-list "$1" --name; ask checkpoints checkpoint-list "$1" --name ;;
+leftovers|storage) ask snapshots snapshot-list "$1" --name; ask checkpoints checkpoint-list "$1" --name ;;
 live) ask live dumpxml "$1" ;;
 hot) ask hot dumpxml "$1" --security-info ;;
 esac
 answers | one "$1"
+[ "$2" = storage ] || exit 0
+__all=$(v list --all --name | sed 's/ *$//')
+has "$__all" "$1" || exit 0
+` + storageLook + `
 exit 0
 `
 
@@ -46,6 +50,7 @@ type domain struct {
 	live        *libvirt.Node // as it runs; nil unless asked for
 	snapshots   int
 	checkpoints int
+	disks       []storedDisk // with "storage"
 }
 
 // parseDomain reads what domainProbe told.
@@ -68,6 +73,9 @@ func parseDomain(r *modules.Report, name string) (domain, error) {
 		if d.live, err = libvirt.ParseRoot(r.Text(key), "domain"); err != nil {
 			return d, fmt.Errorf("read the running definition of domain %s: %w", name, err)
 		}
+	}
+	if r.Has("own.0") {
+		d.disks = parseStorage(r, d.config)
 	}
 	if !failed(r, "snapshots") {
 		d.snapshots = len(r.Lines("snapshots"))

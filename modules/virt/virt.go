@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hostlerhq/hostler/internal/libvirt"
@@ -41,7 +42,9 @@ type Args struct {
 	// list_vms and info of all, freemem, nodeinfo and virttype of the host.
 	Command Command `arg:"command"`
 	// XML of the definition.
-	XML string `arg:"xml"`
+	XML string `arg:"xml" exclusive:"definition"`
+	// XMLPatch changes the definition that the domain has, in this order. It is in place of xml.
+	XMLPatch []PatchArgs `arg:"xml_patch" exclusive:"definition"`
 	// Apply says what a change of the definition reaches of a domain that runs: config is the definition alone, which counts from the next start
 	// on; live the running domain alone; both is both. What cannot change while it runs is told in pending_restart; with live it is an error.
 	Apply Apply `arg:"apply" default:"config"`
@@ -73,6 +76,9 @@ type Args struct {
 	NVRAM Keeping `arg:"nvram" default:"remove"`
 	// TPM says what absent does about the state of the emulated TPM.
 	TPM Keeping `arg:"tpm" default:"remove"`
+	// Storage says what absent does about the disks' data: keep leaves all of it; all removes the files and volumes of the domain's disks, but for CDs and
+	// floppies, what is read-only or shareable, what they stand on, what is not on this host, and what another domain or volume uses.
+	Storage StorageRule `arg:"storage" default:"keep"`
 	// TwinCheck asks the play's other hosts, before a domain is started here, whether one of them runs a domain of the same UUID: started twice,
 	// it would destroy its disks. A host that cannot be asked is a warning.
 	TwinCheck bool `arg:"twin_check" default:"true"`
@@ -116,6 +122,19 @@ type Apply string
 // Choices lists what it can.
 func (Apply) Choices() []string { return []string{"config", "live", "both"} }
 
+// PatchArgs are one change of a definition: set, append or remove.
+type PatchArgs struct {
+	// Path of the element or attribute, from the root on: vcpu, os/boot/@dev, devices/disk[vda]/driver/@cache, devices/graphics[@type='vnc']. In brackets
+	// is what the diff names an element by, its number (#2) or a condition. A path that finds nothing is an error.
+	Path string `arg:"path" required:"true"`
+	// Set is the text of the element, or the attribute's value.
+	Set *string `arg:"set" exclusive:"change"`
+	// Append is an element for the one at path; one that is there already, by its name or place, is changed.
+	Append string `arg:"append" exclusive:"change"`
+	// Remove takes the element or attribute out.
+	Remove bool `arg:"remove" exclusive:"change"`
+}
+
 // MutateFlag is what a definition takes over.
 type MutateFlag string
 
@@ -144,6 +163,12 @@ type Keeping string
 // Choices lists what can be done.
 func (Keeping) Choices() []string { return []string{"remove", "keep", "fail"} }
 
+// StorageRule is what becomes of a removed domain's disks.
+type StorageRule string
+
+// Choices lists what can be done.
+func (StorageRule) Choices() []string { return []string{"keep", "all"} }
+
 // Result tells of the domain.
 type Result struct {
 	// Msg is 0 after a change of state.
@@ -156,6 +181,10 @@ type Result struct {
 	Domain *DomainResult `json:"domain,omitempty"`
 	// PendingRestart are the fields of xml that the running domain takes up when it is started the next time.
 	PendingRestart []string `json:"pending_restart,omitempty"`
+	// RemovedStorage are the files and volumes that absent removed.
+	RemovedStorage []string `json:"removed_storage,omitempty"`
+	// KeptStorage says of the other disks, by target, why they were kept.
+	KeptStorage map[string]string `json:"kept_storage,omitempty"`
 	// what a command came to, under its own name (list_vms, status, get_xml, uuid, freemem, virttype, network_interfaces); info and nodeinfo
 	// give their keys as they are
 	*value.Dict
@@ -180,8 +209,11 @@ func (a Args) Check() error {
 		return errors.New("define requires 'xml' argument")
 	case a.Plan != "" && (a.XML == "" || !a.defines() || a.Apply == "live"):
 		return &modules.ArgError{Path: []any{"plan"}, Msg: "plan is noted with a definition: it needs xml"}
-	case a.Command == "" && a.State == "" && a.Autostart == nil && a.XML == "":
+	case a.Command == "" && a.State == "" && a.Autostart == nil && a.XML == "" && len(a.XMLPatch) == 0:
 		return errors.New("expected state or command parameter to be specified")
+	}
+	if a.Storage == "all" && !a.gone() {
+		return &modules.ArgError{Path: []any{"storage"}, Msg: "storage: all goes with state: absent"}
 	}
 	if err := a.checkApply(); err != nil {
 		return err
@@ -193,16 +225,49 @@ func (a Args) Check() error {
 func (a Args) checkApply() error {
 	bad := func(arg, msg string) error { return &modules.ArgError{Path: []any{arg}, Msg: msg} }
 	switch {
-	case a.Apply != "" && a.Apply != "config" && (a.XML == "" || !a.defines()):
-		return bad("apply", "apply: "+string(a.Apply)+" needs a definition to apply: xml")
+	case len(a.XMLPatch) > 0 && (a.Command != "" || a.gone()):
+		return bad("xml_patch", "xml_patch goes with neither a command nor state: absent")
+	case a.Apply != "" && a.Apply != "config" && !a.shapes():
+		return bad("apply", "apply: "+string(a.Apply)+" needs a definition to apply: xml or xml_patch")
 	case a.Apply == "live" && a.RestartIfNeeded:
 		return bad("restart_if_needed", "restart_if_needed goes with apply: config or both: what apply: live changes is gone after a restart")
-	case a.RestartIfNeeded && (a.XML == "" || !a.defines()):
-		return bad("restart_if_needed", "restart_if_needed needs a definition that may wait for a restart: xml")
+	case a.RestartIfNeeded && !a.shapes():
+		return bad("restart_if_needed", "restart_if_needed needs a definition that may wait for a restart: xml or xml_patch")
 	case a.RestartIfNeeded && a.State != "" && a.State != "running" && a.State != "rebooted":
 		return bad("restart_if_needed", "restart_if_needed goes with state: running, or none")
 	}
-	return nil
+	_, err := a.patches()
+	return err
+}
+
+// shapes reports whether the definition is to be as the arguments say.
+func (a Args) shapes() bool { return (a.XML != "" || len(a.XMLPatch) > 0) && a.defines() }
+
+// patches reads xml_patch.
+func (a Args) patches() ([]libvirt.Patch, error) {
+	var all []libvirt.Patch
+	for i, p := range a.XMLPatch {
+		bad := func(format string, args ...any) error {
+			return &modules.ArgError{Path: []any{"xml_patch", i}, Msg: fmt.Sprintf("xml_patch[%d]: ", i) + fmt.Sprintf(format, args...)}
+		}
+		one := libvirt.Patch{Path: p.Path, Set: p.Set, Remove: p.Remove}
+		switch strings.TrimPrefix(strings.TrimPrefix(p.Path, "/"), "domain/") {
+		case "name", "uuid":
+			return nil, bad("%s is what the domain is known by: it cannot be changed", p.Path)
+		}
+		switch {
+		case p.Append != "":
+			doc, err := libvirt.Parse(p.Append)
+			if err != nil {
+				return nil, bad("append: %v", err)
+			}
+			one.Append = doc
+		case p.Set == nil && !p.Remove:
+			return nil, bad("set, append or remove must say what becomes of %s", p.Path)
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // checkName sees to name and xml together.
@@ -265,16 +330,23 @@ func runVirt(ctx context.Context, h *modules.Host, a Args) (Result, error) {
 		}
 		job.want, job.Name = doc, doc.Val("name")
 	}
+	patches, err := a.patches()
+	if err != nil {
+		return Result{}, err
+	}
+	job.patches = patches
 	if a.Force && len(a.Flags) > 0 {
 		h.Warn("Ignoring 'force', because 'flags' are provided.")
 	}
 	ask := ""
 	switch {
+	case a.gone() && a.Storage == "all":
+		ask = "storage"
 	case a.gone(), a.Command == "undefine":
 		ask = "leftovers"
 	case a.Command == "get_xml", a.Command == "get_interfaces":
 		ask = "live"
-	case job.want != nil:
+	case a.shapes():
 		ask = "hot"
 	}
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[domain]{

@@ -15,15 +15,18 @@ import (
 // the domain is turned off and on for it.
 func (j *virtJob) planDefinition(d domain, first bool) (actions []modules.Action, restarts bool, err error) {
 	j.pending = nil
-	if j.want == nil {
+	if j.want == nil && len(j.patches) == 0 {
 		return nil, false, nil
 	}
-	if first {
+	if len(j.patches) > 0 && !d.exists {
+		return nil, false, errNoDomain(j.Name)
+	}
+	if first && j.want != nil {
 		if err := checkXML(j.host, j.want, d.version, j.Apply != "live"); err != nil {
 			return nil, false, err
 		}
 	}
-	if d.exists && d.persistent {
+	if j.want != nil && d.exists && d.persistent {
 		if err := j.sameUUID(d); err != nil {
 			return nil, false, err
 		}
@@ -40,7 +43,9 @@ func (j *virtJob) planDefinition(d domain, first bool) (actions []modules.Action
 	}
 	if j.Apply != "live" {
 		// The running domain comes first: when it refuses, nothing was changed that is only seen at its next start.
-		actions = j.planDefine(d)
+		if actions, err = j.planStored(d, first); err != nil {
+			return nil, false, err
+		}
 	}
 	if j.RestartIfNeeded && len(j.pending) > 0 && d.status() == "running" {
 		return append(actions, j.shutdown(), j.start("start domain "+j.Name+" again, for "+tellPaths(j.pending))), true, nil
@@ -53,7 +58,17 @@ func (j *virtJob) planHot(d domain, first bool) ([]modules.Action, error) {
 	if d.live == nil {
 		return nil, nil
 	}
-	changes, waiting := libvirt.HotPlan(j.want, d.live, libvirt.RecordedLive(d.config))
+	want, record := j.want, libvirt.RecordedLive(d.config)
+	if len(j.patches) > 0 {
+		j.namePatched(d)
+		patched, err := libvirt.Apply(d.live, j.patches)
+		if err != nil {
+			return nil, fmt.Errorf("the running definition of domain %s: %w", j.Name, err)
+		}
+		want = patched
+		_, record = libvirt.Changed(d.live, patched)
+	}
+	changes, waiting := libvirt.HotPlan(want, d.live, record)
 	for _, w := range waiting {
 		j.pending = append(j.pending, w.Path)
 	}
@@ -77,6 +92,46 @@ func (j *virtJob) planHot(d domain, first bool) ([]modules.Action, error) {
 		actions = append(actions, j.hotAction(c, d))
 	}
 	return actions, nil
+}
+
+// planStored brings the stored definition to what is wanted.
+func (j *virtJob) planStored(d domain, first bool) ([]modules.Action, error) {
+	if len(j.patches) == 0 {
+		return j.planDefine(d), nil
+	}
+	if !d.persistent {
+		return nil, fmt.Errorf("domain %s is transient: it has no definition to patch; apply: live changes the running one", j.Name)
+	}
+	j.namePatched(d)
+	doc, err := libvirt.Apply(d.config, j.patches)
+	if err != nil {
+		return nil, err
+	}
+	diffs, _ := libvirt.Changed(d.config, doc)
+	if len(diffs) == 0 {
+		return nil, nil
+	}
+	if first {
+		j.diffs = diffs
+		if err := checkXML(j.host, doc, d.version, true); err != nil {
+			return nil, err
+		}
+	}
+	return []modules.Action{withFile(j.Place, "define domain "+j.Name+" anew: "+tell(diffs), doc.String(), "--file", "define", "--validate")}, nil
+}
+
+// namePatched gives an interface that is appended one MAC address for both definitions.
+func (j *virtJob) namePatched(d domain) {
+	for _, p := range j.patches {
+		if n := p.Append; n != nil && n.Name == "interface" && n.At("mac") == nil {
+			want := libvirt.New("domain", "").Add(libvirt.New("devices", "").Add(n))
+			mac := libvirt.Counterpart(want, d.config, n).At("mac").Attr("address")
+			if mac == "" {
+				mac = freeMAC(j.Name, d.config, d.live)
+			}
+			n.Add(libvirt.New("mac", "", "address", mac))
+		}
+	}
 }
 
 func sameKiB(kib string, config *libvirt.Node) bool {

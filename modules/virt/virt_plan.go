@@ -19,6 +19,9 @@ type virtJob struct {
 	starting bool          // the plan starts the domain
 	diffs    []libvirt.Difference
 	pending  []string // fields that wait for the next start of a domain that runs on
+	patches  []libvirt.Patch
+	removed  []string          // paths of disks whose data go
+	kept     map[string]string // of the others: why they stay
 }
 
 // plan leads from how a domain is to what is asked.
@@ -274,6 +277,10 @@ func (j *virtJob) planAbsent(d domain) ([]modules.Action, error) {
 	case d.active:
 		actions = append(actions, virsh(j.Place, "turn off domain "+j.Name, "destroy", "--domain", j.Name))
 	}
+	// The data go before the definition does: what stops half-way goes on with the next run, which still knows what there is.
+	if j.Storage == "all" {
+		actions = append(actions, j.planStorage(d)...)
+	}
 	if !d.persistent {
 		return actions, nil // and with that it is gone
 	}
@@ -347,9 +354,10 @@ func (j *virtJob) result(before, after domain, failed bool) Result {
 	if failed {
 		return r
 	}
+	r.RemovedStorage, r.KeptStorage = j.removed, j.kept
 	changed := before.exists && before.state != after.state
 	switch {
-	case j.Command == "define" || j.want != nil:
+	case j.Command == "define" || j.want != nil || len(j.patches) > 0:
 		if !before.exists {
 			r.Created = j.Name
 		} else if len(j.diffs) > 0 {

@@ -33,6 +33,8 @@ func refuses(t *testing.T, m *modules.Module, mistakes []mistake) {
 	}
 }
 
+func patch(args ...any) *value.List { return value.NewList(value.NewDict(args...)) }
+
 func TestVirtMistakes(t *testing.T) {
 	refuses(t, Virt, []mistake{
 		{"expected state or command parameter to be specified", nil},
@@ -55,11 +57,18 @@ func TestVirtMistakes(t *testing.T) {
 		{`name "a;b" is an odd one`, []any{"name", "a;b", "state", "absent"}},
 		{`name "it's" is an odd one`, []any{"name", "it's", "state", "absent"}},
 		{`name "a\nb" has characters in it that cannot be printed`, []any{"name", "a\nb", "state", "absent", "allow_odd_name", true}},
-		{"apply: live needs a definition to apply: xml", []any{"name", "a", "state", "running", "apply", "live"}},
+		{"apply: live needs a definition to apply: xml or xml_patch", []any{"name", "a", "state", "running", "apply", "live"}},
 		{`argument "apply" must be one of`, []any{"name", "a", "xml", "<domain/>", "apply", "now"}},
-		{"restart_if_needed needs a definition that may wait for a restart: xml", []any{"name", "a", "state", "running", "restart_if_needed", true}},
+		{"restart_if_needed needs a definition that may wait for a restart: xml or xml_patch", []any{"name", "a", "state", "running", "restart_if_needed", true}},
 		{"restart_if_needed goes with apply: config or both", []any{"name", "a", "xml", "<domain/>", "apply", "live", "restart_if_needed", true}},
 		{"restart_if_needed goes with state: running, or none", []any{"name", "a", "xml", "<domain/>", "state", "shutdown", "restart_if_needed", true}},
+		{"storage: all goes with state: absent", []any{"name", "a", "state", "shutdown", "storage", "all"}},
+		{`argument "storage" must be one of`, []any{"name", "a", "state", "absent", "storage", "some"}},
+		{"mutually exclusive", []any{"name", "a", "xml", "<domain/>", "xml_patch", patch("path", "vcpu", "set", "2")}},
+		{"xml_patch[0]: set, append or remove must say what becomes of vcpu", []any{"name", "a", "xml_patch", patch("path", "vcpu")}},
+		{"xml_patch[0]: append: line 1: </b> ends nothing that is open", []any{"name", "a", "xml_patch", patch("path", "devices", "append", "<a></b>")}},
+		{"xml_patch[0]: /domain/name is what the domain is known by: it cannot be changed", []any{"name", "a", "xml_patch", patch("path", "/domain/name", "set", "b")}},
+		{"xml_patch goes with neither a command nor state: absent", []any{"name", "a", "state", "absent", "xml_patch", patch("path", "vcpu", "set", "2")}},
 		{`name "a/b" has a slash in it`, []any{"command", "define", "xml", "<domain><name>a/b</name></domain>"}},
 	})
 }
