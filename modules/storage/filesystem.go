@@ -107,8 +107,13 @@ func labelOption(f fsType) string {
 	return ""
 }
 
-// filesystemProbe: device, whether to tell the size of the file system, its type.
+// filesystemProbe: device, whether to tell the size of the file system, its type. How much of a mounted one is in use is left out: it changes.
 const filesystemProbe = modules.ExpandLib + deviceLib + `
+only() {
+	__re=$1; shift
+	x=$("$@") || return
+	printf '%s\n' "$x" | grep -e "$__re"
+}
 __expand "$1"
 say given "$__v"
 device dev "$__v"
@@ -116,9 +121,9 @@ device dev "$__v"
 m=$(P=$p awk '{ for (i = 6; $i != "-"; i++); if ($(i + 2) == ENVIRON["P"]) { print $5; exit } }' /proc/self/mountinfo)
 say mount "$m"
 case $3 in
-ext*) tell size dumpe2fs -h "$p" ;;
+ext*) tell size only '^Block ' dumpe2fs -h "$p" ;;
 xfs) tell size xfs_info "${m:-$p}" ;;
-btrfs) [ -z "$m" ] || tell size btrfs filesystem usage -b "$m" ;;
+btrfs) [ -z "$m" ] || tell size only 'Device size:' btrfs filesystem usage -b "$m" ;;
 lvm) tell size pvs --noheadings --nosuffix --units b -o pv_size,dev_size,pe_start,vg_extent_size "$p" ;;
 esac
 exit 0

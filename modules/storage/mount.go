@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -165,9 +166,10 @@ func (a MountArgs) Check() error {
 	return nil
 }
 
-// secretFile is where the secret of a mount is kept.
+// secretFile is where the secret of a mount is kept: a name of its own for each path, and nothing in it that means something in an option.
 func (a MountArgs) secretFile() string {
-	return "/etc/hostler/mount/" + strings.ReplaceAll(strings.Trim(string(a.Path), "/"), "/", "-")
+	name := url.QueryEscape(strings.Trim(string(a.Path), "/"))
+	return "/etc/hostler/mount/" + strings.ReplaceAll(strings.ReplaceAll(name, "-", "%2D"), "%2F", "-")
 }
 
 var nameOption = regexp.MustCompile(`^name=`)

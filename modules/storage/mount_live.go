@@ -100,14 +100,24 @@ func (p mountPlan) fromSource(s mounted) bool {
 	switch {
 	case isBind(p.want.opts):
 		return s.bound
-	case p.FSType == "nfs" || p.FSType == "nfs4" || p.FSType == "glusterfs":
-		return strings.TrimRight(strings.ReplaceAll(last.source, ":/", ":"), "/") == strings.TrimRight(strings.ReplaceAll(p.Src, ":/", ":"), "/")
+	case slices.Contains(namedSources(), p.FSType):
+		return plainSource(last.source) == plainSource(p.Src)
 	case s.device != "" && s.from != "":
 		return s.device == s.from
 	case s.loop != "" && strings.HasPrefix(p.Src, "/") && !strings.HasPrefix(p.Src, "/dev/"):
 		return s.loop == p.Src
 	}
 	return last.fstype == p.FSType || p.FSType == "auto" || p.FSType == "none" || strings.HasPrefix(last.fstype, "fuse")
+}
+
+// namedSources are the file systems whose source the kernel tells as it was given.
+func namedSources() []string {
+	return []string{"nfs", "nfs4", "glusterfs", "cifs", "smb3", "9p", "virtiofs"}
+}
+
+// plainSource is a source without what makes no difference.
+func plainSource(src string) string {
+	return strings.TrimRight(strings.ReplaceAll(strings.ReplaceAll(src, `\`, "/"), ":/", ":"), "/")
 }
 
 // umountScript: mount point. A failure names who is there.
@@ -158,10 +168,11 @@ func liveOptions(opts string) string {
 
 // secretScript: the file; the text comes by standard input.
 const secretScript = `umask 077
-mkdir -p -- "$(dirname -- "$1")" && t=$(mktemp "$1.XXXXXX") || exit 1
-cat >"$t" && mv -f -- "$t" "$1" && exit 0
-rm -f -- "$t"
-exit 1`
+mkdir -p -- "$(dirname -- "$1")" || exit 1
+t=
+trap '[ -z "$t" ] || rm -f -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+t=$(mktemp "$1.XXXXXX") && cat >"$t" && mv -f -- "$t" "$1"`
 
 func (p mountPlan) plan(s mounted) ([]modules.Action, error) {
 	old, there, err := fstabFind(s.text, p.want.path, p.want.src)
@@ -183,14 +194,14 @@ func (p mountPlan) plan(s mounted) ([]modules.Action, error) {
 			act("unmount "+at, umountScript, at)
 		}
 		if there {
-			actions = append(actions, p.writeFstab(s)...)
+			actions = append(actions, p.forget(s, old)...)
 		}
 		if len(actions) > 0 && s.kind == "dir" && (len(s.live) > 0 || !s.full) {
 			act("remove the folder "+at+" when it is empty", `[ ! -d "$1" ] || [ -n "$(ls -A -- "$1")" ] || rmdir -- "$1"`, at)
 		}
 	case "absent_from_fstab":
 		if there {
-			actions = p.writeFstab(s)
+			actions = p.forget(s, old)
 		}
 	case "present":
 		actions = append(p.writeSecret(s), actions...)
@@ -236,7 +247,7 @@ func (p mountPlan) mount(s mounted, old fstabEntry, there bool) ([]modules.Actio
 		}
 		act("unmount "+s.live[len(s.live)-1].source+" from "+at, umountScript, at)
 		mount()
-	case ephemeral, there && !slices.Equal(optionSet(liveOptions(old.opts)), optionSet(liveOptions(p.want.opts))), len(actions) > 0:
+	case ephemeral, !there, !slices.Equal(optionSet(liveOptions(old.opts)), optionSet(liveOptions(p.want.opts))), len(actions) > 0:
 		act("remount "+at+" with "+p.want.opts, remountScript, args...)
 	}
 	if !ephemeral && (!there || !old.same(p.want)) {
@@ -251,6 +262,15 @@ func (p mountPlan) writeSecret(s mounted) []modules.Action {
 		return nil
 	}
 	return []modules.Action{{Why: "write " + p.secretFile(), Script: secretScript, Args: []string{p.secretFile()}, Stdin: []byte(p.secretText())}}
+}
+
+// forget takes the entry out, and the secret that nothing but the entry names.
+func (p mountPlan) forget(s mounted, old fstabEntry) []modules.Action {
+	actions := p.writeFstab(s)
+	if file := p.secretFile(); s.secret != "" && strings.Contains(old.opts, "="+file) {
+		actions = append(actions, modules.Action{Why: "remove " + file, Argv: []string{"rm", "-f", "--", file}})
+	}
+	return actions
 }
 
 // writeFstab writes the file and lets systemd read it.
