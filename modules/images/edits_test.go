@@ -17,6 +17,10 @@ func TestVirtCustomizeFixtures(t *testing.T) {
 	moduletest.Run(t, VirtCustomize, "testdata/virt_customize/*.txtar")
 }
 
+func TestVirtBuilderFixtures(t *testing.T) {
+	moduletest.Run(t, VirtBuilder, "testdata/virt_builder/*.txtar")
+}
+
 // fakeTool is a program in the place of one of libguestfs's: it notes its arguments, and what is in the file of commands and in the files
 // that this names. An --output it makes.
 const fakeTool = `#!/bin/sh

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/hostlerhq/hostler/internal/libvirt"
 	"github.com/hostlerhq/hostler/modules"
 )
 
@@ -58,7 +59,8 @@ type VirtBuilderArgs struct {
 	CheckSignature bool `arg:"check_signature" default:"true"`
 	// AcceptUnsigned is to be said with check_signature: false.
 	AcceptUnsigned bool `arg:"accept_unsigned"`
-	// Force builds anew where the image is there and was built from something else: what a guest wrote to it is lost.
+	// Force builds anew where the image is there and was built from something else: what a guest wrote to it is lost. What a
+	// running guest uses is not replaced.
 	Force bool `arg:"force"`
 	Edits
 }
@@ -98,10 +100,10 @@ func (a VirtBuilderArgs) Check() error {
 	return errors.Join(checkName("pool", a.Pool), checkName("name", a.Name), a.Edits.check())
 }
 
-// builderProbe: folder, URI, pool, name.
+// builderProbe: folder, URI, pool, name, format.
 const builderProbe = placeProbe + listLib + `
 command -v virt-builder >/dev/null 2>&1 || say lacks virt-builder
-[ ! -e "$dir/$4" ] || say there 1
+if [ -e "$dir/$4" ]; then say there 1; tell made qemu-img info -f "$5" -- "$dir/$4"; fi
 list <<E
 $4
 E
@@ -120,6 +122,7 @@ mv -f -- "$part/image" "$dir/$name" && mv -f -- "$t/record" "$records/$name"`
 type built struct {
 	dir           string
 	orphan, there bool
+	locked        bool // somebody uses the image
 	record        record
 }
 
@@ -129,10 +132,10 @@ func runVirtBuilder(ctx context.Context, h *modules.Host, a VirtBuilderArgs) (Vi
 		folder, name = path.Dir(string(a.Dest)), path.Base(string(a.Dest))
 	}
 	_, after, err := modules.Reconcile(ctx, h, modules.Reconciler[built]{
-		Probe: builderProbe, Args: []string{folder, a.URI, a.Pool, name},
+		Probe: builderProbe, Args: []string{folder, a.URI, a.Pool, name, string(a.Format)},
 		Parse: func(r *modules.Report) (built, error) {
 			dir, err := Place{Pool: a.Pool}.parse(r)
-			b := built{dir: dir, orphan: r.Has("orphan"), there: r.Has("there")}
+			b := built{dir: dir, orphan: r.Has("orphan"), there: r.Has("there"), locked: libvirt.Explain(r.Text("made.err")).Class == libvirt.ImageLocked}
 			if err == nil && !b.there {
 				err = missing(r)
 			}
@@ -172,6 +175,8 @@ func (a VirtBuilderArgs) plan(h *modules.Host, b built, name string) ([]modules.
 		return nil, nil
 	case b.there && !a.Force:
 		return nil, fmt.Errorf("%s is there and was not built from these arguments: force: true builds it anew, and what a guest wrote to it is lost", to)
+	case b.locked:
+		return nil, fmt.Errorf("%s is in use: it is not replaced", to)
 	case b.orphan && !h.Planning():
 		return nil, fmt.Errorf("the folder %s is not there", b.dir)
 	}

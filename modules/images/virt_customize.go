@@ -67,6 +67,7 @@ command -v virt-customize >/dev/null 2>&1 || say lacks virt-customize
 if [ -n "$2" ]; then
 	state=$(virsh -q -c "$1" domstate "$2" 2>&1) || { say virsh "$state"; exit 0; }
 	say state "$state"
+	! virsh -q -c "$1" dominfo "$2" | grep '^Managed save: *yes' >/dev/null || say saved 1
 	uuid=$(virsh -q -c "$1" domuuid "$2") || exit 1
 	records /
 	name=domain-$uuid
@@ -91,6 +92,7 @@ mkdir -p "$records" && virt-customize "$@" --commands-from-file "$t/commands" >&
 // customized is what the host told of the domain or image.
 type customized struct {
 	path, state, in, to string
+	saved               bool // its memory is, with what it knows of its disks
 	trouble             string
 	record              record
 }
@@ -105,7 +107,7 @@ func runVirtCustomize(ctx context.Context, h *modules.Host, a VirtCustomizeArgs)
 }
 
 func parseCustomized(r *modules.Report) (customized, error) {
-	c := customized{path: r.Text("path"), state: r.Text("state"), in: r.Text("in"), to: r.Text("to"), record: parseRecord(r.Text("record"))}
+	c := customized{path: r.Text("path"), state: r.Text("state"), in: r.Text("in"), to: r.Text("to"), saved: r.Has("saved"), record: parseRecord(r.Text("record"))}
 	switch {
 	case r.Has("virsh"):
 		return c, libvirt.Explain(r.Text("virsh"))
@@ -130,6 +132,8 @@ func (a VirtCustomizeArgs) plan(c customized) ([]modules.Action, error) {
 		return nil, nil
 	case a.Domain != "" && strings.TrimSpace(c.state) != "shut off":
 		return nil, fmt.Errorf("domain %s is %s: its disks are edited only when it is shut off, or they would be damaged", a.Domain, strings.TrimSpace(c.state))
+	case c.saved:
+		return nil, fmt.Errorf("the memory of domain %s is saved, and edited disks would be damaged when it goes on: start it and shut it down, or drop what is saved (virsh managedsave-remove)", a.Domain)
 	case c.trouble != "":
 		return nil, fmt.Errorf("%s cannot be edited: %s", c.path, c.trouble)
 	}
