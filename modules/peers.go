@@ -36,7 +36,7 @@ func (e *PeerError) Error() string { return fmt.Sprintf("host %s: %v", e.Host, e
 type peering struct {
 	mu   sync.Mutex
 	open map[*Host]struct{}
-	held []func() // releases of Alone
+	held map[string]func() // releases of Alone, by key
 }
 
 // Peers gives the names of the play's other hosts in the play's order, whether or not they failed; none where there is no play.
@@ -74,18 +74,34 @@ func (h *Host) Peer(ctx context.Context, name string) (*Host, error) {
 }
 
 // Alone keeps the run's other tasks that ask for the same key waiting until release is called, or the module ends: what two hosts must
-// not do at once. It knows nothing of other runs. The error is the context's.
+// not do at once. A key that the task holds already it goes on holding: release then does nothing. Whoever asks for several asks in the order of the
+// keys, or two tasks may wait for each other. It knows nothing of other runs. The error is the context's.
 func (h *Host) Alone(ctx context.Context, key string) (release func(), err error) {
 	if h.opts.Peers == nil {
 		return func() {}, nil
 	}
-	if release, err = h.opts.Peers.Alone(ctx, key); err != nil {
+	h.peers.mu.Lock()
+	_, mine := h.peers.held[key]
+	h.peers.mu.Unlock()
+	if mine {
+		return func() {}, nil
+	}
+	letGo, err := h.opts.Peers.Alone(ctx, key)
+	if err != nil {
 		return nil, err
 	}
-	release = sync.OnceFunc(release)
+	release = sync.OnceFunc(func() {
+		h.peers.mu.Lock()
+		delete(h.peers.held, key)
+		h.peers.mu.Unlock()
+		letGo()
+	})
 	h.peers.mu.Lock()
 	defer h.peers.mu.Unlock()
-	h.peers.held = append(h.peers.held, release)
+	if h.peers.held == nil {
+		h.peers.held = map[string]func(){}
+	}
+	h.peers.held[key] = release
 	return release, nil
 }
 

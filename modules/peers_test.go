@@ -16,6 +16,7 @@ import (
 type play struct {
 	t    *testing.T
 	open int
+	held map[string]bool
 }
 
 func (p *play) Play() []string { return []string{"hv2", "gone"} }
@@ -32,9 +33,12 @@ func (p *play) Open(_ context.Context, name string) (transport.Conn, error) {
 	return c, nil
 }
 
-func (p *play) Alone(context.Context, string) (func(), error) {
-	p.open++
-	return func() { p.open-- }, nil
+func (p *play) Alone(_ context.Context, key string) (func(), error) {
+	if p.held[key] {
+		return nil, errors.New("the task would wait for itself")
+	}
+	p.held[key] = true
+	return func() { delete(p.held, key) }, nil
 }
 
 type counted struct {
@@ -53,7 +57,7 @@ func (broken) Exec(context.Context, transport.Command) (transport.Output, error)
 // asPeer runs what a test does with its host as a module does.
 func asPeer(t *testing.T, check bool, do func(ctx context.Context, h *modules.Host) error) (modules.Result, *play) {
 	t.Helper()
-	p := &play{t: t}
+	p := &play{t: t, held: map[string]bool{}}
 	m := modules.Define("peering", "", func(ctx context.Context, h *modules.Host, _ struct{}) (struct{}, error) {
 		return struct{}{}, do(ctx, h)
 	})
@@ -70,8 +74,17 @@ func TestPeer(t *testing.T) {
 			if diff := cmp.Diff([]string{"hv2", "gone"}, h.Peers()); diff != "" {
 				t.Error(diff)
 			}
-			if _, err := h.Alone(ctx, "x"); err != nil {
-				return err
+			for range 2 { // a plan that is made anew asks again
+				if _, err := h.Alone(ctx, "x"); err != nil {
+					return err
+				}
+			}
+			for range 2 {
+				release, err := h.Alone(ctx, "y")
+				if err != nil {
+					return err
+				}
+				release()
 			}
 			hv2, err := h.Peer(ctx, "hv2")
 			if err != nil {
@@ -91,8 +104,8 @@ func TestPeer(t *testing.T) {
 			}
 			return hv2.Close()
 		})
-		if p.open != 0 {
-			t.Errorf("%d connections and locks are left open", p.open)
+		if p.open+len(p.held) != 0 {
+			t.Errorf("%d connections and %d locks are left open", p.open, len(p.held))
 		}
 		hostler, _ := r.Data.Get("hostler")
 		actions, _ := hostler.(*value.Dict).Get("actions")

@@ -17,6 +17,7 @@ func (j *imageJob) bring(ctx context.Context) (*file, error) {
 		prefix = j.stem(j.origin.digest)
 	}
 	c := &courier{h: j.h, by: j.by, origin: j.origin, dir: j.lib.dir, Delivery: j.Delivery, src: string(j.Src)}
+	defer c.close()
 	got, err := c.bring(ctx, prefix)
 	j.result.From, j.result.Relayed = c.from, c.relayed
 	switch {

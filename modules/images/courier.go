@@ -63,9 +63,18 @@ type courier struct {
 	dir     string
 	from    string // who it came from: url, controller, or the other host's name
 	relayed bool   // by way of the controller
+	release func() // lets the hosts go on that wait until this one can pass the image on; nil when none does
 }
 
-// bring brings the image beside its place, by whichever way. Prefix is what names of images of this digest begin with.
+// close lets those go on who wait for the image, which is in its place now or does not come.
+func (c *courier) close() {
+	if c.release != nil {
+		c.release()
+	}
+}
+
+// bring brings the image beside its place, by whichever way; the caller publishes it and then calls close. Prefix is what names of images of
+// this digest begin with.
 func (c *courier) bring(ctx context.Context, prefix string) (fetched, error) {
 	switch {
 	case c.by == c.h && c.src == "":

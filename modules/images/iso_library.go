@@ -240,6 +240,7 @@ func (j *isoJob) settle(ctx context.Context, i ISOImage) (came bool, err error) 
 		}
 	}
 	c := &courier{h: j.h, by: j.by, origin: o, dir: j.dir, Delivery: j.Delivery, src: string(i.Src)}
+	defer c.close()
 	got, err := c.bring(ctx, "")
 	switch {
 	case errors.Is(err, modules.ErrPlanned):

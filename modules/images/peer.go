@@ -106,10 +106,11 @@ func (c *courier) fromPeers(ctx context.Context) (got fetched, ok bool, err erro
 		if err != nil {
 			return got, false, err
 		}
+		c.release = release
 		if p, err = c.findHolder(ctx); err != nil || p == nil {
-			return got, false, err // held until the module ends
+			return got, false, err
 		}
-		release()
+		c.close()
 	}
 	release, err := c.h.Alone(ctx, "cloud_image from "+p.Name())
 	if err != nil {
