@@ -85,16 +85,19 @@ func (a LVGArgs) Check() error {
 	return nil
 }
 
-// lvgProbe: name of the group, then devices.
+// lvgProbe: name of the group, then devices. LVM calls those of the device mapper (LUKS, multipath) by their names there, and none of their own.
 const lvgProbe = deviceLib + `
 command -v vgs >/dev/null 2>&1 || { echo "the host has no program vgs; install lvm2" >&2; exit 1; }
 export LVM_SUPPRESS_FD_WARNINGS=1
 say vg "$1"; shift
 tell vgs vgs --reportformat json --units b --nosuffix -o vg_name,vg_size,vg_free,vg_extent_size,lv_count,vg_missing_pv_count
 tell pvs pvs --reportformat json --units b --nosuffix -o pv_name,vg_name,pv_size,dev_size,pe_start,vg_extent_size,pv_used
-tell lvs lvs --reportformat json -o vg_name,lv_name,lv_active,lv_device_open
+tell lvs lvs --reportformat json -o vg_name,lv_name,lv_active,lv_device_open,lv_skip_activation
 i=0
-for d; do i=$((i + 1)); device "dev$i" "$d"; done
+for d; do
+	i=$((i + 1)); device "dev$i" "$d"
+	[ ! -r "/sys/class/block/$n/dm/name" ] || say "dev$i.mapped" "/dev/mapper/$(cat "/sys/class/block/$n/dm/name")"
+done
 exit 0
 `
 
@@ -125,6 +128,7 @@ type lvmLV struct {
 	Name   string `json:"lv_name"`
 	Active string `json:"lv_active"`
 	Open   string `json:"lv_device_open"`
+	Skip   string `json:"lv_skip_activation"` // not empty for snapshots of thin volumes, which vgchange leaves off
 }
 
 // lvmReport reads what one of LVM's programs told with --reportformat json (lvmreport(7)).
@@ -165,6 +169,9 @@ func parseLVM(r *modules.Report, devices int) (s lvmState, err error) {
 		d, err := readDevice(r, "dev"+strconv.Itoa(i+1))
 		if err != nil {
 			return s, err
+		}
+		if m := r.Text("dev" + strconv.Itoa(i+1) + ".mapped"); m != "" && !slices.ContainsFunc(s.pvs, func(pv lvmPV) bool { return pv.Name == d.path }) {
+			d.path = m
 		}
 		s.devices = append(s.devices, d)
 	}
@@ -302,7 +309,7 @@ func (a LVGArgs) activate(s lvmState) []modules.Action {
 		word, flag = "", "n"
 	}
 	for _, lv := range s.lvs {
-		if lv.VG == a.VG && lv.Active != word {
+		if lv.VG == a.VG && lv.Active != word && (word == "" || lv.Skip == "") {
 			return []modules.Action{{Why: "make the logical volumes of " + a.VG + " " + string(a.State), Argv: []string{"vgchange", "-q", "-a", flag, a.VG}}}
 		}
 	}
