@@ -342,7 +342,7 @@ exit 0`, m.nvram)
 		return false, err
 	}
 	opts := modules.FileOptions{}
-	opts.Mode = 0o600
+	opts.Mode, opts.HasMode = 0o600, true
 	return true, j.dest.WriteFile(ctx, "copy the variables of the firmware", m.nvram, data, opts)
 }
 

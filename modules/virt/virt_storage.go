@@ -9,8 +9,8 @@ import (
 )
 
 // storageLook is a piece of domainProbe: who uses what. $1 is the domain, $__all the names of all. It tells of the domain's own disks
-// (own.N: path, pool or "", file, block or none, the path without links), of what others have (other.N: the domain, then paths) and of the volumes of the same pools that stand
-// on something (stands.N: the volume's path and what it stands on).
+// (own.N: path, pool or "", file, block or none, the path without links), of what others have (other.N: the domain, then paths) and of the volumes of all
+// active pools that stand on something (stands: the volume's path and what it stands on, in turns).
 const storageLook = `command -v qemu-img >/dev/null 2>&1 || { say fail "the host has no program qemu-img, which tells what stands on a disk; it comes with the package qemu-utils (Debian, Ubuntu) or qemu-img"; exit 0; }
 real() { readlink -f -- "$1" 2>/dev/null || printf '%s\n' "$1"; }
 paths() {
@@ -22,7 +22,7 @@ paths() {
 }
 chain() { [ ! -e "$1" ] || qemu-img info -U --backing-chain --output=json -- "$1" </dev/null 2>/dev/null | sed -n 's/.*"full-backing-filename": "\(.*\)",\{0,1\}$/\1/p'; }
 say own.0 ""
-k=0 pools=
+k=0
 while IFS= read -r f; do
 	[ -n "$f" ] || continue
 	k=$((k + 1)); p=$(v vol-pool "$f" </dev/null 2>/dev/null)
@@ -31,8 +31,6 @@ while IFS= read -r f; do
 $p
 $kind
 $(real "$f")"
-	[ -z "$p" ] || pools="$pools$p
-"
 done <<LIST
 $(paths "$1")
 LIST
@@ -43,7 +41,8 @@ printf '%s\n' "$__all" | while IFS= read -r n; do
 	say "other.$k" "$n
 $(paths "$n" | while IFS= read -r f; do real "$f"; chain "$f" | while IFS= read -r b; do real "$b"; done; done)"
 done
-say stands "$(printf '%s' "$pools" | sort -u | while IFS= read -r p; do
+say stands "$(v pool-list --name </dev/null 2>/dev/null | sed 's/ *$//' | while IFS= read -r p; do
+	[ -n "$p" ] || continue
 	v vol-list --pool "$p" </dev/null 2>/dev/null | sed -n 's/^ .*[^ ]  *\(\/.*[^ ]\) *$/\1/p' | while IFS= read -r f; do
 		b=$(v vol-dumpxml --vol "$f" </dev/null 2>/dev/null | sed -n '/<backingStore>/,/<\/backingStore>/s/.*<path>\(.*\)<\/path>.*/\1/p')
 		if [ -n "$b" ]; then printf '%s\n' "$f"; real "$b"; fi
