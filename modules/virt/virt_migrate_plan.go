@@ -2,6 +2,7 @@ package virt
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path"
@@ -49,6 +50,9 @@ func (j *migrateJob) identity(m migration) error {
 		return &libvirt.Error{Class: libvirt.NotFound, Text: fmt.Sprintf("virtual machine %s not found, neither on %s nor on %s", m.name, j.host.At(), j.Dest)}
 	case m.there.exists && m.there.uuid != m.here.uuid:
 		return &libvirt.Error{Class: libvirt.Exists, Text: fmt.Sprintf("host %s has another domain %s, with UUID %s", j.Dest, m.there.name, m.there.uuid), Advice: "dname gives another name there"}
+	case m.there.exists && m.here.active && m.there.active && !m.there.persistent && m.there.state == "paused":
+		return fmt.Errorf("domain %s is on its way from %s to %s, or was when a migration was broken off: wait until it is over (virsh domjobinfo %s, on %s); where there is no such job, take away what came there (virsh destroy, on %s)",
+			m.name, j.host.At(), j.Dest, m.name, j.host.At(), j.Dest)
 	case m.there.exists && m.here.active && m.there.active:
 		return fmt.Errorf("domain %s runs twice, on %s (%s) and on %s (%s): if they share a disk it is being destroyed, turn one of them off now (virsh destroy) and look at its data",
 			m.name, j.host.At(), m.here.state, j.Dest, m.there.state)
@@ -279,7 +283,7 @@ func (j *migrateJob) moveDefinition(ctx context.Context, m migration) error {
 	doc := m.here.config.Clone()
 	name := j.nameThere(m.name)
 	doc.Set("name", name)
-	copied, err := j.copyNVRAM(ctx, m)
+	copied, isNew, err := j.copyNVRAM(ctx, m)
 	if modules.IgnorePlanned(err) != nil {
 		return err
 	}
@@ -297,7 +301,7 @@ func (j *migrateJob) moveDefinition(ctx context.Context, m migration) error {
 		return err // when a connection broke nobody knows what was done: two definitions are better than none
 	}
 	made := ""
-	if copied {
+	if isNew {
 		made = m.nvram
 	}
 	_, undone := j.dest.Change(ctx, modules.Action{
@@ -327,23 +331,27 @@ func (j *migrateJob) leave(m migration, flags undefineFlags) []modules.Action {
 // nvramLimit is more than any firmware's variables take.
 const nvramLimit = 256 << 20
 
-// copyNVRAM copies the firmware's variables, unless both hosts have the file.
-func (j *migrateJob) copyNVRAM(ctx context.Context, m migration) (copied bool, err error) {
+// copyNVRAM copies the firmware's variables, unless both hosts have the same. Made says that there were none before: others may be there since the
+// domain was on that host the last time, for a live migration leaves them.
+func (j *migrateJob) copyNVRAM(ctx context.Context, m migration) (copied, made bool, err error) {
 	if m.nvram == "" {
-		return false, nil
+		return false, false, nil
 	}
-	told, err := j.dest.Probe(ctx, `[ ! -e "$1" ] || say there yes
+	told, err := j.dest.Probe(ctx, `[ ! -e "$1" ] || say there "$(sha256sum <"$1")"
 exit 0`, m.nvram)
-	if err != nil || told.Has("there") {
-		return false, err
+	if err != nil {
+		return false, false, err
 	}
 	data, err := j.host.ReadFile(ctx, m.nvram, nvramLimit)
 	if err != nil {
-		return false, err
+		return false, false, err
+	}
+	if sum, _, _ := strings.Cut(told.Text("there"), " "); sum == fmt.Sprintf("%x", sha256.Sum256(data)) {
+		return false, false, nil
 	}
 	opts := modules.FileOptions{}
 	opts.Mode, opts.HasMode = 0o600, true
-	return true, j.dest.WriteFile(ctx, "copy the variables of the firmware", m.nvram, data, opts)
+	return true, !told.Has("there"), j.dest.WriteFile(ctx, "copy the variables of the firmware", m.nvram, data, opts)
 }
 
 // migrateScript: URI, where to, domain, seconds, flags of virsh migrate. A migration that is broken off leaves the guest here.
@@ -355,7 +363,7 @@ trap 'stop; exit 1' HUP INT TERM
 end=$(( $(date +%s) + limit ))
 while kill -0 "$pid" 2>/dev/null; do
 	if [ "$(date +%s)" -ge "$end" ]; then
-		stop
+		if stop; then exit 0; fi # it was over meanwhile, or could not be broken off any more
 		echo "it was not over within $limit seconds and was broken off" >&2; exit 1
 	fi
 	sleep 0.2 2>/dev/null || sleep 1

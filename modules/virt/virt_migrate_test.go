@@ -1,13 +1,49 @@
 package virt
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules/moduletest"
+	"github.com/hostlerhq/hostler/transport/transporttest"
 )
 
 func TestMigrate(t *testing.T) { moduletest.Run(t, Migrate, "testdata/migrate/*.txtar") }
+
+// A migration whose time is over is broken off, and called so only where it was: after postcopy began it cannot be.
+func TestMigrateTimeout(t *testing.T) {
+	for name, c := range map[string]struct {
+		abort, migrate int
+		want           string
+	}{
+		"broken off": {0, 1, "it was not over within 0 seconds and was broken off\n"},
+		"over":       {1, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transporttest.Installed(t, "mkfifo")
+			dir := t.TempDir()
+			virsh := fmt.Sprintf("#!/bin/sh\ncase $* in *domjobabort*) echo >%[1]s/end; exit %[2]d ;; *) read -r x <%[1]s/end; exit %[3]d ;; esac\n", dir, c.abort, c.migrate)
+			if err := os.WriteFile(dir+"/virsh", []byte(virsh), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("mkfifo", dir+"/end").CombinedOutput(); err != nil {
+				t.Fatalf("mkfifo: %v: %s", err, out)
+			}
+			for _, shell := range [][]string{{"dash"}, {"busybox", "sh"}} {
+				transporttest.Installed(t, shell[0])
+				cmd := exec.Command(shell[0], append(shell[1:], "-c", migrateScript, "sh", "qemu:///system", "qemu+ssh://b/system", "web", "0")...)
+				cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+				out, err := cmd.CombinedOutput()
+				if string(out) != c.want || (err != nil) != (c.want != "") {
+					t.Errorf("%s: %v, %q, want %q", shell[0], err, out, c.want)
+				}
+			}
+		})
+	}
+}
 
 func TestMigrateMistakes(t *testing.T) {
 	with := func(more ...any) []any { return append([]any{"domain", "web", "dest", "hv2"}, more...) }
