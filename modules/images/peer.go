@@ -37,19 +37,23 @@ exit 0
 `
 
 // offerScript: file. The key comes by standard input. It tells of the port and of the folder that withdrawScript wants; the server ends by itself
-// after an hour.
+// after an hour, and takes the key away.
 const offerScript = `umask 077
 t=$(mktemp -d "${TMPDIR:-/tmp}/hostler.XXXXXX") || exit 1
-cat >"$t/keys.psk" || exit 1
+trap 'rm -rf -- "$t"; exit 1' HUP INT TERM
+cat >"$t/keys.psk" || { rm -rf -- "$t"; exit 1; }
 n=0
 while [ "$n" -lt 10 ]; do
 	port=$((49152 + $(od -An -N2 -tu2 /dev/urandom) % 16384))
 	rm -f "$t/pid"
-	timeout 3600 qemu-nbd --persistent --shared=2 --read-only --format=raw --object "tls-creds-psk,id=t,dir=$t,endpoint=server" --tls-creds=t \
-		--port="$port" --pid-file="$t/pid" -- "$1" </dev/null >"$t/log" 2>&1 &
+	{
+		timeout 3600 qemu-nbd --persistent --shared=2 --read-only --format=raw --object "tls-creds-psk,id=t,dir=$t,endpoint=server" --tls-creds=t \
+			--port="$port" --pid-file="$t/pid" -- "$1"
+		[ ! -e "$t/on" ] || rm -rf -- "$t"
+	} </dev/null >"$t/log" 2>&1 &
 	job=$!
 	while [ ! -s "$t/pid" ] && kill -0 "$job" 2>/dev/null; do sleep 0.1 2>/dev/null || sleep 1; done
-	if [ -s "$t/pid" ]; then say port "$port"; say at "$t"; exit 0; fi
+	if [ -s "$t/pid" ]; then : >"$t/on"; say port "$port"; say at "$t"; exit 0; fi
 	n=$((n + 1))
 done
 cat "$t/log" >&2

@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
@@ -240,6 +242,43 @@ func TestCloudImageRelay(t *testing.T) {
 	for name, r := range p.all("src", file+".gz", "name", "packed", "via", "peer", "peer_network", "127.0.0.0/8") {
 		if r.Failed || r.Data.Str("from") != "controller" {
 			t.Errorf("%s, packed: failed %v, from %q: %s", name, r.Failed, r.Data.Str("from"), r.Msg)
+		}
+	}
+}
+
+// An offer that nobody withdraws ends by itself, and takes its key along.
+func TestOfferEnds(t *testing.T) {
+	transporttest.Installed(t, "qemu-nbd")
+	dir := t.TempDir()
+	file := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 1<<16), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", "say() { printf '@@%s %d 0\\n%s\\n' \"$1\" ${#2} \"$2\"; }\n"+offerScript, "sh", file)
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	cmd.Stdin = strings.NewReader("hostler:" + strings.Repeat("0", 64) + "\n")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	at := modules.ParseReport(out).Text("at")
+	pid, err := os.ReadFile(filepath.Join(at, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("kill", strings.TrimSpace(string(pid))).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		if _, err := os.Stat(at); os.IsNotExist(err) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal("the key stays")
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }

@@ -200,8 +200,11 @@ func (h *host) RunUser(_ context.Context, p modules.Program, check bool) (module
 }
 
 // Put answers a file written, and compares its content where the fixture has it.
-func (h *host) Put(_ context.Context, path string, r io.Reader, _ transport.PutOptions) error {
+func (h *host) Put(_ context.Context, path string, r io.Reader, o transport.PutOptions) error {
 	h.executed++
+	if o.Mode != 0 && !o.HasMode {
+		h.t.Errorf("put %s: the mode %o is not heeded without HasMode", path, o.Mode)
+	}
 	e, err := h.take("put", path)
 	if err != nil {
 		return err

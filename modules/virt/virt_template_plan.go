@@ -127,10 +127,10 @@ func (j *templateJob) checkDisks(s templateState, d *domain, first bool) error {
 
 // exportScript: URI, domain, file.
 const exportScript = `umask 077
-t=$(mktemp "$3.XXXXXX") || exit 1
-virsh -q -c "$1" dumpxml --domain "$2" --inactive >"$t" && mv -f -- "$t" "$3" && exit 0
-rm -f -- "$t"
-exit 1`
+t=
+trap '[ -z "$t" ] || rm -f -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
+t=$(mktemp "$3.XXXXXX") && virsh -q -c "$1" dumpxml --domain "$2" --inactive >"$t" && mv -f -- "$t" "$3"`
 
 // wanted is the mark as it is to be.
 func (j *templateJob) wanted(s templateState, d *domain, have *templateMark) templateMark {
