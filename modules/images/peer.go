@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hostlerhq/hostler/modules"
 )
@@ -60,6 +61,9 @@ cat "$t/log" >&2
 rm -rf -- "$t"
 exit 1
 `
+
+// withdrawTime is how long the end of a run waits for another host to offer nothing any longer.
+const withdrawTime = 10 * time.Second
 
 // withdrawScript: folder.
 const withdrawScript = `[ ! -s "$1/pid" ] || kill "$(cat "$1/pid")" 2>/dev/null
@@ -250,7 +254,9 @@ func (c *courier) copyFrom(ctx context.Context, p *holder) (got fetched, reached
 	offer := modules.ParseReport(done[0].Stdout)
 	args := append([]string{c.dir, c.origin.algorithm, c.origin.digest, strconv.FormatInt(p.size, 10), offer.Text("port")}, p.addresses...)
 	done, err = c.h.Change(ctx, modules.Action{Why: "copy " + c.origin.what + " from " + p.Name(), Script: receiveScript, Args: args, Stdin: key})
-	_, _ = p.Change(ctx, modules.Action{Why: "offer it no longer", Script: withdrawScript, Args: []string{offer.Text("at")}}) // it ends by itself
+	quit, end := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime) // also when the run is broken off
+	defer end()
+	_, _ = p.Change(quit, modules.Action{Why: "offer it no longer", Script: withdrawScript, Args: []string{offer.Text("at")}}) // it ends by itself
 	if err != nil {
 		return got, true, err
 	}

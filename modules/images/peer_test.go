@@ -189,6 +189,68 @@ func TestCloudImagePeers(t *testing.T) {
 	}
 }
 
+// TestCloudImageBrokenOff ends the run while one host copies from another: that one no longer offers the image.
+func TestCloudImageBrokenOff(t *testing.T) {
+	p := newPlay(t, 2)
+	file := noisy(t)
+	delete(p.dirs, "hv1")
+	if r := p.all("src", file)["hv0"]; r.Failed {
+		t.Fatal(r.Msg)
+	}
+	ctx, quit := context.WithCancel(t.Context())
+	defer quit()
+	offers := 0
+	conn := broken{sender{p.conn.Conn, p, "hv1"}, quit}
+	h := modules.NewHost(modules.HostOptions{Name: "hv1", Conn: conn, Local: controllerFiles{}, Peers: watched{others{p, "hv1"}, &offers}})
+	if _, err := CloudImage.Run(ctx, h, value.NewDict("src", file, "via", "peer", "peer_network", "127.0.0.0/8", "dest", t.TempDir())); err == nil {
+		t.Error("the run was not broken off")
+	}
+	if offers != 0 {
+		t.Errorf("%d offers are left", offers)
+	}
+}
+
+// broken ends the run when its host is to copy.
+type broken struct {
+	sender
+	quit func()
+}
+
+func (b broken) Exec(ctx context.Context, cmd transport.Command) (transport.Output, error) {
+	if strings.Contains(cmd.Script, "endpoint=client") {
+		b.quit()
+	}
+	return b.sender.Exec(ctx, cmd)
+}
+
+// watched counts the offers of the other hosts that are open.
+type watched struct {
+	others
+	offers *int
+}
+
+func (w watched) Open(ctx context.Context, name string) (transport.Conn, error) {
+	conn, err := w.others.Open(ctx, name)
+	return counter{conn, w.offers}, err
+}
+
+type counter struct {
+	transport.Conn
+	offers *int
+}
+
+func (c counter) Exec(ctx context.Context, cmd transport.Command) (transport.Output, error) {
+	out, err := c.Conn.Exec(ctx, cmd)
+	switch {
+	case err != nil:
+	case strings.Contains(cmd.Script, "endpoint=server"):
+		*c.offers++
+	case strings.Contains(cmd.Script, withdrawScript):
+		*c.offers--
+	}
+	return out, err
+}
+
 // TestCloudImageRelay shows what happens where hosts cannot reach each other, and where what one has is not what it says.
 func TestCloudImageRelay(t *testing.T) {
 	p := newPlay(t, 2)
