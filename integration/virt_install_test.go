@@ -65,12 +65,53 @@ func TestVirtInstall(t *testing.T) {
 	if out, _ := v.run("sh", "-c", "ls -d /run/hostler.* 2>/dev/null"); out != "" {
 		t.Errorf("files of secrets are left: %s", out)
 	}
+	v.seedStays(bin)
 	out, code := v.play(v.write("gone.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_install: {name: made, state: absent}\n    - virt_install: {name: web, memory: 16, import: true, osinfo: debain11, disks: [{path: /srv/import2.img, size: 1M}], networks: none}\n"), bin, "play")
 	if code == 0 || !strings.Contains(out, "Unknown OS name 'debain11'") || !strings.Contains(out, "did you mean debian11?") {
 		t.Errorf("an unknown system: ended with %d:\n%s", code, out)
 	}
 	if left, _ := v.run("sh", "-c", "ls /srv/import2.img; virsh -q -c qemu:///system list --all --name"); strings.Contains(left, "web") || strings.Contains(left, "\nmade\n") || !strings.Contains(left, "No such file") {
 		t.Errorf("what is left of a failed and of a removed domain: %s", left)
+	}
+}
+
+// seedStays looks at what became of cloud_init: a seed that only root reads, beside the disk or in its pool, in the definition that is left, with
+// which the guest may reboot. It goes with its domain, or when virt-install makes none.
+func (v *hypervisor) seedStays(bin string) {
+	v.t.Helper()
+	v.virsh("pool-define-as", "seeds", "dir", "--target", "/srv/seeds")
+	v.virsh("pool-build", "seeds")
+	v.virsh("pool-start", "seeds")
+	const args = "memory: 32, virt_type: qemu, osinfo: 'detect=off,require=off', graphics: none, networks: none, disks: [{pool: seeds, size: 0.01}], " +
+		"cloud_init: {root_password: geheim, network_config: {version: 2, ethernets: {lan: {match: {name: 'en*'}, dhcp4: true}}}}"
+	if out, code := v.play(v.write("play.yml", strings.ReplaceAll(strings.ReplaceAll(installPlay, "NAME", "pooled"), "ARGS", args)), bin, "play"); code != 0 || strings.Contains(out, "geheim") {
+		v.t.Errorf("a seed in a pool: ended with %d:\n%s", code, out)
+	}
+	for _, seed := range []struct{ name, path, in string }{{"secret", "srv/secret-seed.iso", "auch geheim"}, {"pooled", "srv/seeds/pooled-seed.iso", "root:geheim"}} {
+		data, err := os.ReadFile(filepath.Join(v.dir, seed.path))
+		if err != nil || !strings.Contains(string(data), seed.in) || !strings.Contains(string(data), "local-hostname: "+seed.name) || !strings.Contains(string(data), "instance-id: iid-") {
+			v.t.Errorf("%s: the seed holds not what it should: %v", seed.name, err)
+		}
+		if stat, err := os.Stat(filepath.Join(v.dir, seed.path)); err != nil || stat.Mode().Perm() != 0o600 {
+			v.t.Errorf("%s: %v, %v", seed.name, stat, err)
+		}
+		for _, of := range []string{"--inactive", "--security-info"} { // as it is stored, and as it runs
+			if xml := v.virsh("dumpxml", seed.name, of); !strings.Contains(xml, "<source file='/"+seed.path+"'") || !strings.Contains(xml, "<on_reboot>restart</on_reboot>") {
+				v.t.Errorf("%s: the definition (%s) is without its seed, or ends at a reboot:\n%s", seed.name, of, xml)
+			}
+		}
+		out, code := v.play(v.write("gone.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_install: &gone {name: "+seed.name+", state: absent}\n"+
+			"    - virt_install: *gone\n      register: again\n    - assert: {that: again is not changed}\n"), bin, "play")
+		if _, err := os.Stat(filepath.Join(v.dir, seed.path)); code != 0 || !os.IsNotExist(err) {
+			v.t.Errorf("%s: removed with %d, the seed: %v\n%s", seed.name, code, err, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(v.dir, "srv/secret.img")); err != nil {
+		v.t.Errorf("the disk went with its domain: %v", err)
+	}
+	out, code := v.play(v.write("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_install: {name: none, memory: 16, osinfo: debain11, disks: [{path: /srv/import.img}], networks: none, cloud_init: {root_password: geheim}}\n"), bin, "play")
+	if left, _ := v.run("ls", "/srv"); code == 0 || strings.Contains(left, "none-seed.iso") || strings.Contains(out, "geheim") {
+		v.t.Errorf("a seed without a domain: ended with %d:\n%s\n%s", code, out, left)
 	}
 }
 

@@ -115,7 +115,7 @@ func (s Seed) checkMeta() diag.List {
 				found = append(found, diag.Errorf(doc.Pos(e.Val), "%v", err))
 			}
 		case e.Name == "local-hostname":
-			if err := checkHostname(e.Val.Value); err != nil {
+			if err := CheckHostname(e.Val.Value); err != nil {
 				found = append(found, diag.Errorf(doc.Pos(e.Val), "%v", err))
 			}
 		}
@@ -135,8 +135,8 @@ func CheckInstanceID(id string) error {
 	return nil
 }
 
-// checkHostname holds a name to RFC 1123, with dots.
-func checkHostname(name string) error {
+// CheckHostname holds a name to RFC 1123, with dots.
+func CheckHostname(name string) error {
 	plain := func(r rune) bool {
 		return r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 	}

@@ -2,9 +2,7 @@ package images
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
@@ -13,8 +11,6 @@ import (
 	"github.com/hostlerhq/hostler/internal/cloudinit"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/libvirt"
-	"github.com/hostlerhq/hostler/internal/pyyaml"
-	"github.com/hostlerhq/hostler/jinja/value"
 	"github.com/hostlerhq/hostler/modules"
 )
 
@@ -141,8 +137,8 @@ func (a CloudInitISOArgs) seed() (cloudinit.Seed, diag.List, error) {
 	}{
 		{"user_data", a.UserData, cloudinit.Text, &s.User},
 		{"vendor_data", a.VendorData, cloudinit.Text, &s.Vendor},
-		{"meta_data", a.MetaData, plainYAML, &s.Meta},
-		{"network_config", a.NetworkConfig, plainYAML, &s.Network},
+		{"meta_data", a.MetaData, cloudinit.Plain, &s.Meta},
+		{"network_config", a.NetworkConfig, cloudinit.Plain, &s.Network},
 	} {
 		text, err := f.text(f.from)
 		if err != nil {
@@ -170,55 +166,31 @@ func (a CloudInitISOArgs) seed() (cloudinit.Seed, diag.List, error) {
 	return s, found, err
 }
 
-// plainYAML gives a dict as YAML, and text as it is.
-func plainYAML(v any) (string, error) {
-	switch v := v.(type) {
-	case nil:
-		return "", nil
-	case string:
-		return v, nil
-	case *value.Dict:
-		return pyyaml.Dump(v, pyyaml.Options{Width: -1})
-	}
-	return "", fmt.Errorf("must be a dict or YAML, not %v", v)
-}
-
 // seedProbe: dest, URI, pool, name, domain.
-const seedProbe = modules.ExpandLib + `
+const seedProbe = modules.ExpandLib + cloudinit.LookLib + `
 v() { virsh -q -c "$uri" "$@"; }
 uri=$2
 if [ -n "$3$5" ] && ! command -v virsh >/dev/null 2>&1; then
 	say fail 'the host has no program virsh; it comes with the package libvirt-clients (Debian, Ubuntu) or libvirt-client'; exit 0
 fi
 if [ -n "$3" ]; then
-	xml=$(v pool-dumpxml "$3" 2>&1) || { say virsh "$xml"; exit 0; }
-	case $xml in
-	*"<pool type='dir'"* | *"<pool type='fs'"* | *"<pool type='netfs'"*) ;;
-	*) say fail "pool $3 is no folder (type dir, fs or netfs)"; exit 0 ;;
+	pool_folder "$3"
+	case $? in
+	1) say virsh "$folder"; exit 0 ;;
+	2) say fail "pool $3 is no folder (type dir, fs or netfs)"; exit 0 ;;
 	esac
-	dest=$(printf '%s\n' "$xml" | sed -n 's/^ *<path>\(.*\)<\/path>$/\1/p' | head -n 1)/$4
+	dest=$folder/$4
 else
 	__expand "$1"; dest=$__v
 fi
 say dest "$dest"
-if [ -d "$dest" ] || { [ -e "$dest" ] && [ ! -f "$dest" ]; }; then say fail "$dest is no regular file: it is not replaced"; exit 0; fi
-if [ -f "$dest" ]; then sum=$(sha256sum <"$dest") || exit 1; say sum "${sum%% *}"; say mode "$(stat -c %a "$dest")"
-elif [ ! -d "${dest%/*}" ]; then say orphan "${dest%/*}"; fi
+look_seed "$dest" || { say fail "$dest is no regular file: it is not replaced"; exit 0; }
 [ -n "$5" ] || exit 0
 names=$(v list --all --name 2>&1) || { say virsh "$names"; exit 0; }
 printf '%s\n' "$names" | grep -Fqx -e "$5" || exit 0
 say config "$(v dumpxml --inactive "$5")"
 ! v list --name | grep -Fqx -e "$5" || say live "$(v dumpxml "$5")"
 `
-
-// seedWrite: the image's path, its SHA-256. The image comes by standard input.
-const seedWrite = `umask 077
-t=$(mktemp "${1%/*}/.hostler-seed.XXXXXX") || exit 1
-trap 'rm -f -- "$t"' EXIT
-trap 'exit 1' HUP INT TERM
-cat >"$t" && sum=$(sha256sum <"$t") || exit 1
-[ "${sum%% *}" = "$2" ] || { echo 'the image did not come whole' >&2; exit 1; }
-mv -f -- "$t" "$1"`
 
 // seedState is what the host has.
 type seedState struct {
@@ -272,8 +244,7 @@ func runCloudInitISO(ctx context.Context, h *modules.Host, a CloudInitISOArgs) (
 		if image, err = s.Image(string(a.Label)); err != nil {
 			return result, err
 		}
-		sum := sha256.Sum256(image)
-		result.Checksum, result.Size, result.InstanceID = hex.EncodeToString(sum[:]), len(image), s.InstanceID()
+		result.Checksum, result.Size, result.InstanceID = cloudinit.Sum(image), len(image), s.InstanceID()
 		if a.Pool != "" && a.Name == "" {
 			name := s.Hostname()
 			if name == "" {
@@ -321,7 +292,7 @@ func (a CloudInitISOArgs) plan(h *modules.Host, s seedState, image []byte, sum s
 	case s.orphan != "" && !h.Planning():
 		return nil, fmt.Errorf("the folder %s is not there", s.orphan)
 	case s.sum != sum:
-		actions = append(actions, modules.Action{Why: "write the seed " + s.dest, Script: seedWrite, Args: []string{s.dest, sum}, Stdin: image})
+		actions = append(actions, modules.Action{Why: "write the seed " + s.dest, Script: cloudinit.WriteScript, Args: []string{s.dest, sum}, Stdin: image})
 	case s.mode != "600":
 		return []modules.Action{{Why: "close the seed " + s.dest + " to others", Argv: []string{"chmod", "600", "--", s.dest}}}, nil
 	default:

@@ -69,7 +69,8 @@ type InstallArgs struct {
 	InitrdInject []string `arg:"initrd_inject"`
 	// Unattended is for an installation by libosinfo's scripts.
 	Unattended *Unattended `arg:"unattended"`
-	// CloudInit is what virt-install gives cloud-init on a CD at the first boot.
+	// CloudInit is what cloud-init gets to read: a seed (NAME-seed.iso, mode 0600) that is made beside the first disk or in its pool, stays in a drive
+	// of the domain, and goes with the domain.
 	CloudInit *CloudInit `arg:"cloud_init"`
 	Hardware
 	// VirtType is the hypervisor: kvm, qemu, xen, lxc.
@@ -135,8 +136,13 @@ type Unattended struct {
 	RegLogin string `arg:"reg_login"`
 }
 
-// CloudInit are the suboptions of --cloud-init.
+// CloudInit is what a guest's cloud-init reads.
 type CloudInit struct {
+	// Native leaves it to virt-install's --cloud-init: the guest is then off after its first reboot unless wait is -1, and the CD is gone.
+	Native bool `arg:"native"`
+	// Folder on the host for the seed, where it is not to lie beside the first disk, in its pool, or in the pool default.
+	Folder modules.Path `arg:"folder"`
+
 	// RootPassword of root.
 	RootPassword secret.Text `arg:"root_password" exclusive:"root"`
 	// RootPasswordFile is a file on the host with it.
@@ -149,9 +155,11 @@ type CloudInit struct {
 	RootSSHKey string `arg:"root_ssh_key"`
 	// CloudUserSSHKey is a public key for the image's own user, or a file on the host with it.
 	CloudUserSSHKey string `arg:"clouduser_ssh_key"`
-	// UserData is the content of user-data, as text or dict (which becomes a cloud-config), or a file on the host.
+	// UserData is the content of user-data, as text or dict (which becomes a cloud-config), or a file on the host. It stands alone: what the
+	// arguments above say belongs into it.
 	UserData any `arg:"user_data" secret:"true"`
-	// MetaData is the content of meta-data, as text or dict, or a file on the host. Without it instance-id and local-hostname are the domain's name.
+	// MetaData is the content of meta-data, as text or dict, or a file on the host. Without it local-hostname is the domain's name. An instance-id that
+	// is missing is one of the content, so that cloud-init takes a guest with another seed for a new one.
 	MetaData any `arg:"meta_data"`
 	// NetworkConfig is the content of network-config, as text or dict, or a file on the host.
 	NetworkConfig any `arg:"network_config" secret:"true"`
@@ -307,6 +315,13 @@ func (a InstallArgs) checkSource() error {
 func runInstall(ctx context.Context, h *modules.Host, a InstallArgs) (InstallResult, error) {
 	job := installJob{InstallArgs: a, host: h}
 	if a.State == modules.Present {
+		if a.ownSeed() {
+			seed, err := a.readSeed(ctx, h)
+			if err != nil {
+				return InstallResult{}, err
+			}
+			job.seed = seed
+		}
 		cmd, err := a.command()
 		if err != nil {
 			return InstallResult{}, err

@@ -221,7 +221,7 @@ func (c *installCommand) source(a InstallArgs) error {
 			return err
 		}
 	}
-	for flag, is := range map[string]bool{"pxe": a.PXE, "import": a.Import} {
+	for flag, is := range map[string]bool{"pxe": a.PXE, "import": a.Import || a.seedAlone()} {
 		if is {
 			c.argv = append(c.argv, "--"+flag)
 		}
@@ -403,8 +403,11 @@ func (c *installCommand) unattended(a InstallArgs) error {
 
 func (c *installCommand) cloudInit(a InstallArgs) error {
 	in := a.CloudInit
-	if in == nil {
+	switch {
+	case in == nil:
 		return nil
+	case !in.Native:
+		return a.checkSeed()
 	}
 	var parts []string
 	add := func(key, val string) {

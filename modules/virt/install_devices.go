@@ -15,7 +15,9 @@ import (
 // disks adds the disks.
 func (c *installCommand) disks(a InstallArgs) error {
 	if isNone(a.Disks) {
-		c.add("disk", "none")
+		if !a.ownSeed() { // which is a disk too
+			c.add("disk", "none")
+		}
 		return nil
 	}
 	for i, item := range itemsOf(a.Disks) {

@@ -10,16 +10,28 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hostlerhq/hostler/internal/cloudinit"
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/internal/libvirt"
 	"github.com/hostlerhq/hostler/modules"
 )
 
 // installProbe tells of the domain as domainProbe does ($1 URI, $2 name, $3 what is asked besides) and, where there is none or $4 is always,
-// of what an installation needs: networks, pools, bridges, and the paths that follow.
+// of what an installation needs: networks, pools, bridges, and the paths that follow. $5 and $6 are the folder or the pool that the seed $7
+// lies in; without a $7 there is none.
 const installProbe = "(\n" + domainProbe + ")\n" + `command -v virsh >/dev/null 2>&1 || exit 0
 v() { virsh -q -c "$__uri" "$@"; }
-__uri=$1 __name=$2 __always=$4; shift 4
+__uri=$1 __name=$2 __always=$4
+` + cloudinit.LookLib + `if [ -n "$7" ]; then
+	folder=$5
+	[ -z "$6" ] || pool_folder "$6" || folder=
+	[ -n "$folder" ] || pool_folder default || folder=
+	if [ -n "$folder" ]; then
+		say seed "${folder%/}/$7"
+		look_seed "${folder%/}/$7" || say seedbad there
+	fi
+fi
+shift 7
 case "
 $(v list --all --name 2>/dev/null)
 " in *"
@@ -41,7 +53,7 @@ done
 exit 0
 `
 
-// installScript: number of files, for each its name, its first byte in standard input and its size, then whether the arguments are hidden,
+// installScript: the URI, the domain, the seed that goes when there is no domain in the end, number of files, for each its name, its first byte in standard input and its size, then whether the arguments are hidden,
 // then virt-install's arguments. Hidden ones are the last file. The files lie in a folder that only the user can read, where virt-install
 // runs, and are gone when it ends.
 const installScript = `umask 077
@@ -50,7 +62,7 @@ t=$(mktemp -d "$base/hostler.XXXXXX") || exit 1
 trap 'cd / && rm -rf -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$t" || exit 1
-n=$1; shift
+uri=$1 name=$2 seed=$3 n=$4; shift 4
 [ "$n" = 0 ] || cat >all || exit 1
 while [ "$n" -gt 0 ]; do
 	case $1 in */*) mkdir -p -- "${1%/*}" || exit 1 ;; esac
@@ -59,23 +71,35 @@ while [ "$n" -gt 0 ]; do
 done
 rm -f all
 hidden=$1; shift
-if [ "$hidden" = no ]; then virt-install "$@" </dev/null; exit; fi
-p=$(command -v virt-install) && IFS= read -r first <"$p"
-case $first in '#!'*python*) ;; *) echo "virt-install is no Python program here: a password would be seen in the list of processes" >&2; exit 1 ;; esac
-${first#??} -c 'import os, runpy, sys
+create() {
+	if [ "$hidden" = no ]; then virt-install "$@" </dev/null; return; fi
+	p=$(command -v virt-install) && IFS= read -r first <"$p"
+	case $first in '#!'*python*) ;; *) echo "virt-install is no Python program here: a password would be seen in the list of processes" >&2; return 1 ;; esac
+	${first#??} -c 'import os, runpy, sys
 path, words = sys.argv[1:3]
 sys.argv = [path] + [os.fsdecode(w) for w in open(words, "rb").read().split(b"\0")]
-runpy.run_path(path, run_name="__main__")' "$p" argv </dev/null`
+runpy.run_path(path, run_name="__main__")' "$p" argv </dev/null
+}
+create "$@" && exit
+status=$?
+if [ -n "$seed" ] && all=$(virsh -q -c "$uri" list --all --name); then
+	case "
+$all
+" in *"
+$name
+"*) ;; *) rm -f -- "$seed" ;; esac
+fi
+exit $status`
 
-// request gives the script's arguments and standard input; further are arguments of virt-install.
-func (c *installCommand) request(further ...string) (args []string, stdin []byte) {
+// request gives the script's arguments and standard input, of one for a domain with a seed that is new; further are arguments of virt-install.
+func (c *installCommand) request(uri, name, seed string, further ...string) (args []string, stdin []byte) {
 	argv, files := append(slices.Clone(c.argv), further...), c.files
 	hidden := "no"
 	if c.secret {
 		hidden, files = "yes", append(slices.Clone(files), installFile{name: "argv", content: strings.Join(argv, "\x00")})
 		argv = nil
 	}
-	args = []string{strconv.Itoa(len(files))}
+	args = []string{uri, name, seed, strconv.Itoa(len(files))}
 	for _, f := range files {
 		args = append(args, f.name, strconv.Itoa(len(stdin)+1), strconv.Itoa(len(f.content)))
 		stdin = append(stdin, f.content...)
@@ -84,12 +108,16 @@ func (c *installCommand) request(further ...string) (args []string, stdin []byte
 }
 
 // action is the call as a change.
-func (c *installCommand) action(name string) modules.Action {
-	why := "create domain " + name + " by virt-install"
-	if len(c.files) == 0 && !c.secret {
+func (c *installCommand) action(a InstallArgs, seed string) modules.Action {
+	why := "create domain " + a.Name + " by virt-install"
+	var further []string
+	if seed != "" {
+		further = append(further, seedDrive(seed))
+	}
+	if len(c.files) == 0 && !c.secret && seed == "" {
 		return modules.Action{Why: why, Argv: append([]string{"virt-install"}, c.argv...)}
 	}
-	args, stdin := c.request()
+	args, stdin := c.request(string(a.URI), a.Name, seed, further...)
 	return modules.Action{Why: why, Script: installScript, Args: args, Stdin: stdin}
 }
 
@@ -100,6 +128,7 @@ type installState struct {
 	installer                        bool
 	networks, active, pools, devices []string
 	paths                            []string
+	seed                             seedState
 }
 
 func (j *installJob) parse(r *modules.Report) (installState, error) {
@@ -112,6 +141,7 @@ func (j *installJob) parse(r *modules.Report) (installState, error) {
 	for _, name := range r.Lines("pools") {
 		s.pools = append(s.pools, strings.TrimRight(name, " ")) // libvirt 9.0 pads them
 	}
+	s.seed = seedState{path: r.Text("seed"), sum: r.Text("sum"), orphan: r.Has("orphan"), bad: r.Has("seedbad")}
 	for i := range j.paths() {
 		s.paths = append(s.paths, r.Text("path"+strconv.Itoa(i)))
 	}
@@ -123,6 +153,7 @@ type installJob struct {
 	InstallArgs
 	host    *modules.Host
 	cmd     *installCommand // nil for absent
+	seed    *installSeed    // nil without one of ours
 	planned bool
 	created bool
 	drift   []Drift
@@ -152,7 +183,7 @@ func (j *installJob) run(ctx context.Context) (InstallResult, error) {
 		always, lock = "always", "" // what is done once goes without, for under a lock it might be planned twice
 	}
 	before, after, err := modules.Reconcile(ctx, j.host, modules.Reconciler[installState]{
-		Probe: installProbe, Args: append([]string{string(j.URI), j.Name, ask, always}, j.paths()...), Lock: lock,
+		Probe: installProbe, Args: append(append([]string{string(j.URI), j.Name, ask, always}, j.seed.place()...), j.paths()...), Lock: lock,
 		Parse: j.parse, Plan: j.plan,
 		Diff: func(before, after installState) []modules.Diff {
 			job := virtJob{Args: Args{Name: j.Name}}
@@ -189,7 +220,7 @@ func (j *installJob) plan(s installState) ([]modules.Action, error) {
 		return j.remove(s.domain)
 	}
 	if s.exists && (!j.Recreate || !first) {
-		return j.planDrift(s.domain)
+		return j.planDrift(s)
 	}
 	if err := j.ready(s); err != nil {
 		return nil, err
@@ -203,11 +234,17 @@ func (j *installJob) plan(s installState) ([]modules.Action, error) {
 	}
 	if first {
 		j.created = true
-		if j.CloudInit != nil && j.Wait == 0 && !j.Transient {
-			j.host.Warn("virt-install turns a guest with cloud_init off at its first reboot unless it waits for that; wait: -1 does")
+		if j.CloudInit != nil && j.CloudInit.Native && j.Wait == 0 && !j.Transient {
+			j.host.Warn("virt-install turns a guest with cloud_init by native off at its first reboot unless it waits for that; wait: -1 does")
 		}
 	}
-	return append(actions, j.cmd.action(j.Name)), nil
+	if j.seed == nil {
+		return append(actions, j.cmd.action(j.InstallArgs, "")), nil
+	}
+	if s.exists || s.seed.differs(j.seed) { // recreate took it away
+		actions = append(actions, j.seed.write(s.seed.path))
+	}
+	return append(actions, j.cmd.action(j.InstallArgs, s.seed.path)), nil
 }
 
 // remove is virt's state absent.
@@ -215,7 +252,16 @@ func (j *installJob) remove(d domain) ([]modules.Action, error) {
 	job := virtJob{host: j.host, Args: Args{
 		Name: j.Name, State: "absent", Snapshots: "remove", Checkpoints: "remove", ManagedSave: "remove", NVRAM: "remove", TPM: "remove", Place: j.Place,
 	}}
-	return job.planAbsent(d)
+	actions, err := job.planAbsent(d)
+	if seed := seedOf(d); seed != "" && err == nil {
+		// It goes before the definition does, which is what tells of it.
+		at := len(actions)
+		if d.persistent {
+			at--
+		}
+		actions = slices.Insert(actions, at, modules.Action{Why: "remove the seed " + seed, Script: removeScript, Args: []string{string(j.URI), seed}})
+	}
+	return actions, err
 }
 
 // ready looks for what virt-install would stumble over in the middle, or not see at all.
@@ -225,6 +271,9 @@ func (j *installJob) ready(s installState) error {
 	}
 	if !s.installer {
 		return errors.New("the host has no program virt-install; it comes with the package virtinst (Debian, Ubuntu) or virt-install")
+	}
+	if err := s.seed.ready(j.seed, j.host.Planning()); err != nil {
+		return err
 	}
 	next := 0
 	for _, c := range j.cmd.checks {
@@ -269,7 +318,8 @@ func nearName(name string, names []string) string {
 }
 
 // planDrift compares a domain that is there with the arguments.
-func (j *installJob) planDrift(d domain) ([]modules.Action, error) {
+func (j *installJob) planDrift(s installState) ([]modules.Action, error) {
+	d := s.domain
 	j.drift = nil
 	if j.created || j.OnDrift == "ignore" {
 		return nil, nil
@@ -301,6 +351,9 @@ func (j *installJob) planDrift(d domain) ([]modules.Action, error) {
 		note("vcpus", want, strconv.Itoa(n), apply...)
 	}
 	j.deviceDrift(d, note)
+	if s.seed.differs(j.seed) && s.seed.sum != "" && s.seed.sum != "?" {
+		note("cloud_init", "a seed of SHA-256 "+j.seed.sum, s.seed.sum, j.seed.write(s.seed.path))
+	}
 	if on := j.Autostart; on != nil && *on != d.autostart && d.persistent {
 		job := virtJob{Args: Args{Name: j.Name, Place: j.Place}}
 		note("autostart", fmt.Sprint(*on), fmt.Sprint(d.autostart), job.planAutostart(*on))
@@ -391,7 +444,11 @@ func (j *installJob) result(before, after installState) InstallResult {
 
 // deep asks virt-install for the XML that it would define.
 func (j *installJob) deep(ctx context.Context) (string, error) {
-	args, stdin := j.cmd.request("--dry-run", "--print-xml", "all")
+	further := []string{"--dry-run", "--print-xml", "all"}
+	if j.seed != nil {
+		further = append(further, "--disk=device=cdrom") // the seed is not there yet
+	}
+	args, stdin := j.cmd.request(string(j.URI), j.Name, "", further...)
 	r, err := j.host.ProbeInput(ctx, stdin, installScript, args...)
 	if err != nil {
 		return "", fmt.Errorf("ask virt-install for the XML: %w", err)

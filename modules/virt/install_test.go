@@ -17,6 +17,11 @@ func TestInstall(t *testing.T) { moduletest.Run(t, Install, "testdata/install/*.
 // installYAML gives the command that arguments in YAML come to.
 func installYAML(t *testing.T, text string) (*installCommand, error) {
 	t.Helper()
+	return installArgs(t, text).command()
+}
+
+func installArgs(t *testing.T, text string) InstallArgs {
+	t.Helper()
 	docs, _, err := document.Parse("args.yml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -27,9 +32,9 @@ func installYAML(t *testing.T, text string) (*installCommand, error) {
 	}
 	a, _, err := modules.Decode[InstallArgs](Install, v.(*value.Dict))
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	return a.command()
+	return a
 }
 
 func TestInstallArgv(t *testing.T) {
@@ -104,20 +109,63 @@ func TestInstallSecrets(t *testing.T) {
 		"graphics_devices: ['vnc,password=geheim']",
 		"unattended: {profile: jeos, admin_password: geheim, user_login: u, user_password: geheim}",
 		"unattended: {product_key: geheim}",
-		"cloud_init: {root_password: geheim, user_data: {password: geheim}, network_config: 'x: geheim'}",
-		"cloud_init: {user_data: \"#cloud-config\\npassword: geheim\\n\", meta_data: {a: geheim}}",
+		"cloud_init: {native: true, root_password: geheim, user_data: {password: geheim}, network_config: 'x: geheim'}",
+		"cloud_init: {native: true, user_data: \"#cloud-config\\npassword: geheim\\n\", meta_data: {a: geheim}}",
 	} {
 		cmd, err := installYAML(t, "name: web\nmemory: 64\nosinfo: generic\nlocation: http://h/\n"+args+"\n")
 		if err != nil {
 			t.Errorf("%s: %v", args, err)
 			continue
 		}
-		action := cmd.action("web")
+		action := cmd.action(InstallArgs{Name: "web"}, "")
 		if words := strings.Join(append(action.Args, action.Argv...), " "); strings.Contains(words, "geheim") {
 			t.Errorf("%s: the arguments are %s", args, words)
 		}
 		if !strings.Contains(string(action.Stdin), "geheim") {
 			t.Errorf("%s: the secret is nowhere", args)
+		}
+	}
+}
+
+// TestInstallSeed holds what comes into a seed, where it goes, and that nothing of it gets into an argument.
+func TestInstallSeed(t *testing.T) {
+	const min = "name: web.example.org\nmemory: 64\nosinfo: generic\n"
+	files := map[string]string{"/k/user": "#cloud-config\npassword: geheim\n", "/k/pw": "geheim\nmore\n", "/k/key": "ssh-ed25519 geheim root@a\n"}
+	for _, c := range []struct {
+		args, user, meta string
+		folder, pool     string
+	}{
+		{"disks: [{path: /srv/a.img}]\ncloud_init: {user_data: {password: geheim}}", "#cloud-config\npassword: geheim\n", "local-hostname: web.example.org", "/srv", ""},
+		{"disks: ['/srv/a.img,bus=ide']\ncloud_init: {user_data: /k/user, meta_data: {instance-id: i-1}}", "#cloud-config\npassword: geheim\n", "instance-id: i-1", "/srv", ""},
+		{"disks: [{pool: p, size: 1}]\ncloud_init: {root_password_file: /k/pw}", "chpasswd:\n  expire: false\n  list: |\n    root:geheim\n", "instance-id: iid-", "", "p"},
+		{"disks: ['vol=p/v']\ncloud_init: {root_password: geheim, disable: true}", "    root:geheim\nruncmd:\n- - touch\n", "instance-id: iid-", "", "p"},
+		{"disks: [{path: /dev/vg/v}]\ncloud_init: {root_ssh_key: /k/key, clouduser_ssh_key: ssh-rsa B}", "- ssh-ed25519 geheim root@a\nssh_authorized_keys:\n- ssh-rsa B\n", "instance-id: iid-", "", ""},
+		{"disks: none\ncloud_init: {folder: /seeds, user_data: \"#!/bin/sh\\necho geheim\\n\"}", "#!/bin/sh\necho geheim\n", "instance-id: iid-", "/seeds", ""},
+	} {
+		a := installArgs(t, min+c.args+"\n")
+		cmd, err := a.command()
+		if err != nil {
+			t.Errorf("%s: %v", c.args, err)
+			continue
+		}
+		s, _, err := a.CloudInit.seed(a.Name, files)
+		if err != nil {
+			t.Errorf("%s: %v", c.args, err)
+			continue
+		}
+		if !strings.Contains(s.User.Text, c.user) || !strings.HasPrefix(s.User.Text, "#") {
+			t.Errorf("%s: no %q in the user-data %q", c.args, c.user, s.User.Text)
+		}
+		if !strings.Contains(s.Meta.Text, c.meta) {
+			t.Errorf("%s: no %q in the meta-data %q", c.args, c.meta, s.Meta.Text)
+		}
+		if folder, pool := a.seedPlace(); folder != c.folder || pool != c.pool {
+			t.Errorf("%s: the seed lies in folder %q or pool %q, not in %q or %q", c.args, folder, pool, c.folder, c.pool)
+		}
+		action := cmd.action(a, "/srv/web.example.org-seed.iso")
+		words := strings.Join(append(action.Args, action.Argv...), " ")
+		if strings.Contains(words, "geheim") || !strings.Contains(words, "--import") || !strings.Contains(words, "--disk=path=/srv/web.example.org-seed.iso,device=cdrom,serial=hostler-seed") {
+			t.Errorf("%s: the arguments are %s", c.args, words)
 		}
 	}
 }
@@ -146,6 +194,12 @@ func TestInstallMistakes(t *testing.T) {
 		{"recreate destroys domain web as it is: say confirm_recreate: web", install("recreate", true)},
 		{"recreate destroys domain web as it is", install("recreate", true, "confirm_recreate", "db")},
 		{"cloud_init.root_password_generate: virt-install draws a password that can be guessed", install("cloud_init", value.NewDict("root_password_generate", true))},
+		{"cloud_init needs disks (none for no disk)", install("cloud_init", value.NewDict("disable", true))},
+		{"cloud_init does not go with container", []any{"name", "c", "memory", 64, "container", true, "uri", "lxc:///", "cloud_init", value.NewDict("disable", true)}},
+		{"cloud_init.folder must be an absolute path on the host, not \"seeds\"", install("disks", "none", "cloud_init", value.NewDict("folder", "seeds"))},
+		{"cloud_init.root_password does not go with user_data", install("disks", "none", "cloud_init", value.NewDict("root_password", "geheim", "user_data", value.NewDict("a", 1)))},
+		{"cloud_init.user_data:1:1: it begins with", install("disks", "none", "cloud_init", value.NewDict("user_data", "packages: [a]"))},
+		{"cloud_init.network_config must be a dict or YAML", install("disks", "none", "cloud_init", value.NewDict("network_config", 7))},
 		{"extra_options[0] is one argument of virt-install and begins with -", install("extra_options", list("xml ./title=a"))},
 		{"vcpus_opts requires vcpus to be specified", install("vcpus_opts", value.NewDict("maxvcpus", 2))},
 		{"vcpus must be 1 or more", install("vcpus", 0)},
