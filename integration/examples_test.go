@@ -189,10 +189,14 @@ func TestPoolsOfEveryType(t *testing.T) {
 		{"nfs", "type: netfs, path: /srv/nfs, source: {host: 192.0.2.1, dir: /e, format: nfs, protocol_ver: '4.2'}", "<protocol ver='4.2'/>", ""},
 		{"cifs", "type: netfs, path: /srv/cifs, source: {host: 192.0.2.1, dir: e, format: cifs}", "<format type='cifs'/>", ""},
 		{"san", "type: iscsi, source: {host: 127.0.0.1, device: 'iqn.2026-01.org.example:vms'}", "<path>/dev/disk/by-path</path>", "(is iscsid running? systemctl start iscsid)"},
-		{"chap", "type: iscsi, source: {hosts: ['[::1]:3261'], device: 'iqn.2026-01.org.example:chap'}, auth: {type: chap, username: u, secret_usage: san}",
-			"<auth type='chap' username='u'>", ""},
-		{"ceph", "type: rbd, source: {hosts: [192.0.2.1, '192.0.2.2:3300'], name: vms}, auth: {type: ceph, username: libvirt, secret_uuid: " + uuid + "}",
-			"<host name='192.0.2.2' port='3300'/>", ""},
+		{
+			"chap", "type: iscsi, source: {hosts: ['[::1]:3261'], device: 'iqn.2026-01.org.example:chap'}, auth: {type: chap, username: u, secret_usage: san}",
+			"<auth type='chap' username='u'>", "",
+		},
+		{
+			"ceph", "type: rbd, source: {hosts: [192.0.2.1, '192.0.2.2:3300'], name: vms}, auth: {type: ceph, username: libvirt, secret_uuid: " + uuid + "}",
+			"<host name='192.0.2.2' port='3300'/>", "",
+		},
 		{"brick", "type: gluster, source: {host: 192.0.2.1, name: vms, dir: /}", "<name>vms</name>", ""},
 		{"tank", "type: zfs, source: {name: tank/vms}", "<name>tank/vms</name>", ""},
 		{"hba", "type: scsi, source: {adapter: host99}", "<adapter type='scsi_host' name='host99'/>", "No such file or directory"},

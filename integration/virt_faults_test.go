@@ -48,19 +48,25 @@ func TestVirtErrors(t *testing.T) {
 		{"has_checkpoints", "virt: {name: marked, command: undefine}", "(checkpoints: remove takes their records away with it (flags: checkpoints_metadata))"},
 		{"has_managed_save", "virt: {name: saved, command: undefine}", "(managed_save: remove takes it away (flags: managed_save))"},
 		{"has_nvram", "virt: {name: firm, command: undefine}", "(nvram: remove or keep says what becomes of the variables of the firmware (flags: nvram or keep_nvram))"},
-		{"bad_xml", "virt_net: {name: n, state: present, xml: \"<network><name>n</name><forward mode='nats'/></network>\"}",
-			"Element network failed to validate content (the XML has something that libvirt does not know or wants elsewhere: see the line Element)"},
+		{
+			"bad_xml", "virt_net: {name: n, state: present, xml: \"<network><name>n</name><forward mode='nats'/></network>\"}",
+			"Element network failed to validate content (the XML has something that libvirt does not know or wants elsewhere: see the line Element)",
+		},
 		{"bad_xml", "virt: {state: running, " + domain("noacpi", uefi, "") + "}", "(add <acpi/> to <features>)"},
-		{"net_down", "virt: {state: running, " + domain("plugged", hvm, "<interface type='network'><source network='lab'/></interface>") + "}",
-			"network 'lab' is not active (start it: virt_net: {name: lab, state: active})"},
+		{
+			"net_down", "virt: {state: running, " + domain("plugged", hvm, "<interface type='network'><source network='lab'/></interface>") + "}",
+			"network 'lab' is not active (start it: virt_net: {name: lab, state: active})",
+		},
 		{"state", "virt_pool: {name: p, command: undefine}", "(stop it first: virt_pool: {name: p, state: inactive})"},
 		{"image_locked", "virt: {state: running, " + domain("second", hvm, disk("/srv/first-vda.raw")) + "}", "(another QEMU uses the image, on this host or another)"},
 		{"capability", "virt: {state: running, " + domain("fast", hvm+"<cpu mode='host-passthrough'/>", "") + "}", "is not supported by hypervisor"},
 		{"no disk", "virt: {state: running, " + domain("bare", hvm, disk("/srv/none.img")) + "}", "Cannot access storage file '/srv/none.img'"},
 		{"agent", "virt: {name: first, state: shutdown, shutdown_mode: [agent]}", "(the guest needs qemu-guest-agent and the channel org.qemu.guest_agent.0)"},
 		{"pool in a pool", "virt_pool: {name: q, state: active, type: dir, path: /srv/p}", "define pool q: Failed to define pool: operation failed: Storage source conflict with pool: 'p' (pool p has the same source or path)"},
-		{"duplicate MAC", "virt_install: {name: d, memory: 16, virt_type: qemu, osinfo: {require: false}, pxe: true, disks: none, networks: [{type: user, mac: '52:54:00:aa:00:02'}, {type: user, mac: '52:54:00:AA:00:02'}]}",
-			"networks[1].mac 52:54:00:aa:00:02 is another interface's too"},
+		{
+			"duplicate MAC", "virt_install: {name: d, memory: 16, virt_type: qemu, osinfo: {require: false}, pxe: true, disks: none, networks: [{type: user, mac: '52:54:00:aa:00:02'}, {type: user, mac: '52:54:00:AA:00:02'}]}",
+			"networks[1].mac 52:54:00:aa:00:02 is another interface's too",
+		},
 	} {
 		t.Run(c.class, func(t *testing.T) {
 			v.t = t
