@@ -71,3 +71,64 @@ func TestVolumes(t *testing.T) {
 		t.Errorf("a volume that does not fit: ended with %d, left %q:\n%s", code, left, out)
 	}
 }
+
+// TestVolumeContent makes volumes with the content of files of the controller and of the host; what fails leaves nothing, and what broke off is
+// made anew.
+func TestVolumeContent(t *testing.T) {
+	v := startHypervisor(t)
+	step, refused := v.steps(hostlerBinary(t), "virt_volume: {pool: p, state: present, ")
+	v.virsh("pool-define-as", "p", "dir", "--target", "/srv/p")
+	v.virsh("pool-build", "p")
+	v.virsh("pool-start", "p")
+	v.run("sh", "-c", "mkdir -p /var/lib/hostler; mount -t tmpfs state /var/lib/hostler")
+	v.run("sh", "-c", `head -c 3000001 /dev/urandom >raw.img; qemu-img create -q -f qcow2 disk.qcow2 8M; cp disk.qcow2 /srv/disk.qcow2; : >empty.img`)
+	same := func(a, b string) {
+		t.Helper()
+		if out, code := v.run("cmp", a, b); code != 0 {
+			t.Errorf("the content differs: %s", out)
+		}
+	}
+	left := func(want string) {
+		t.Helper()
+		out, _ := v.run("sh", "-c", "ls /srv/p; find /var/lib/hostler/volumes -type f")
+		if got := strings.Join(strings.Fields(out), " "); got != want {
+			t.Errorf("there are %q, want %q", got, want)
+		}
+	}
+	digest, _ := v.run("sha256sum", "raw.img")
+	digest = strings.Fields(digest)[0]
+	step("name: a.raw, format: raw, content_from: raw.img, checksum: 'sha256:"+digest+"'", "changed=1")
+	same("raw.img", "/srv/p/a.raw")
+	step("name: b.qcow2, format: qcow2, content_from: disk.qcow2", "changed=1")
+	same("disk.qcow2", "/srv/p/b.qcow2")
+	step("name: c.qcow2, format: qcow2, capacity: 16M, remote_src: true, content_from: /srv/disk.qcow2", "changed=1")
+	if out := v.virsh("vol-dumpxml", "--pool", "p", "c.qcow2"); !strings.Contains(out, "<capacity unit='bytes'>16777216<") || !strings.Contains(out, "type='qcow2'") {
+		t.Errorf("the volume that grew: %s", out)
+	}
+	left("a.raw b.qcow2 c.qcow2")
+
+	none := strings.Repeat("ab", 32)
+	refused("name: d.raw, content_from: raw.img, checksum: "+none, "raw.img has the sha256 "+digest+", wanted "+none)
+	refused("name: d.raw, remote_src: true, content_from: /srv/disk.qcow2, checksum: "+none, "wanted "+none+": it was removed again")
+	refused("name: d.raw, remote_src: true, content_from: /srv/none", "content_from: /srv/none is no file of the host")
+	refused("name: d.raw, content_from: none.img", "none.img")
+	refused("name: d.raw, content_from: empty.img", "is empty")
+	refused("name: d.raw, format: raw, content_from: disk.qcow2", "disk.qcow2 is a qcow2 image, and format is raw: nothing would boot from it")
+	left("a.raw b.qcow2 c.qcow2")
+
+	// What does not fit leaves nothing.
+	v.run("sh", "-c", "mkdir /srv/small; mount -t tmpfs -o size=1m small /srv/small")
+	v.virsh("pool-define-as", "small", "dir", "--target", "/srv/small")
+	v.virsh("pool-start", "small")
+	_, refusedSmall := v.steps(hostlerBinary(t), "virt_volume: {pool: small, state: present, ")
+	refusedSmall("name: big.raw, content_from: raw.img", "o space left on device")
+	if out, _ := v.run("ls", "/srv/small"); strings.TrimSpace(out) != "" {
+		t.Errorf("a volume that does not fit: left %q", out)
+	}
+
+	// An upload that broke off with the whole machine: the volume is there, and so is the note of it.
+	v.run("sh", "-c", `n=$(printf '%s\n' qemu:///system p a.raw | sha256sum); stat -c %i /srv/p/a.raw >"/var/lib/hostler/volumes/${n%% *}"; truncate -s 5 /srv/p/a.raw`)
+	step("name: a.raw, format: raw, content_from: raw.img", "changed=1")
+	same("raw.img", "/srv/p/a.raw")
+	left("a.raw b.qcow2 c.qcow2")
+}

@@ -27,9 +27,14 @@ type Action struct {
 	Script string
 	Args   []string
 	Stdin  []byte
-	Env    map[string]string
-	Dir    string
+	// Local is a file of the controller, found by Local.Find, that is streamed in place of Stdin.
+	Local string
+	Env   map[string]string
+	Dir   string
 }
+
+// fed reports whether the action reads standard input.
+func (a Action) fed() bool { return a.Stdin != nil || a.Local != "" }
 
 // Done is an Action that ran, or would have in check mode.
 type Done struct {
@@ -100,7 +105,7 @@ func batches(actions []Action) func(yield func([]Action) bool) {
 	return func(yield func([]Action) bool) {
 		from, fed := 0, false
 		for i, a := range actions {
-			if a.Stdin == nil {
+			if !a.fed() {
 				continue
 			}
 			if fed {
@@ -156,6 +161,17 @@ func (h *Host) applyScript(ctx context.Context, actions []Action, req request) (
 	cmd, err := h.script(mark, actions, req)
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, a := range actions {
+		if a.Local == "" {
+			continue
+		}
+		r, err := h.opts.Local.Open(a.Local)
+		if err != nil {
+			return nil, nil, fmt.Errorf("open %s: %w", a.Local, err)
+		}
+		defer r.Close()
+		cmd.Input = r // one at most, batches sees to that
 	}
 	out, err := h.opts.Conn.Exec(ctx, cmd)
 	done, after := readDone(mark, actions, out)
@@ -215,7 +231,7 @@ func (h *Host) script(mark string, actions []Action, req request) (transport.Com
 		if req.lock != "" {
 			b.WriteString(" 9>&-") // a daemon that an action starts must not keep the lock
 		}
-		if a.Stdin == nil {
+		if !a.fed() {
 			b.WriteString(" </dev/null")
 		} else {
 			cmd.Stdin = a.Stdin

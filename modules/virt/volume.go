@@ -20,7 +20,8 @@ var volumeSource string
 var Volume = modules.Define("virt_volume", volumeSource+poolFieldsSource+virshSource, runVolume,
 	modules.Aliases("community.libvirt.virt_volume"), modules.Converges())
 
-// VolumeArgs make volumes of a storage pool, empty, as a copy of another or as a linked clone on top of one, let them grow, and delete them.
+// VolumeArgs make volumes of a storage pool, empty, as a copy of another, as a linked clone on top of one or with the content of a file, let
+// them grow, and delete them.
 // A volume that is there is never made anew: another format or backing file is an error. One that a running domain uses grows by way of that
 // domain.
 //
@@ -44,7 +45,7 @@ type VolumeArgs struct {
 	Command VolumeCommand `arg:"command"`
 	// XML of a new volume.
 	XML string `arg:"xml" exclusive:"source"`
-	// Capacity in bytes, or with a unit: 10G and 10GiB are powers of 1024, 10GB of 1000. A copy or clone has that of its origin when empty.
+	// Capacity in bytes, or with a unit: 10G and 10GiB are powers of 1024, 10GB of 1000. A copy, clone or upload has that of its origin when empty.
 	Capacity modules.Size `arg:"capacity"`
 	// Format of the volume; the pool's usual one when empty.
 	Format VolumeFormat `arg:"format"`
@@ -54,6 +55,13 @@ type VolumeArgs struct {
 	Backing VolumeBacking `arg:"backing" exclusive:"source"`
 	// CloneFrom is the volume whose data a new one gets.
 	CloneFrom VolumeOrigin `arg:"clone_from" exclusive:"source"`
+	// ContentFrom is a file whose bytes a new volume gets, beside the playbook or role as for copy; it is streamed, and what arrived is compared
+	// with it by sha256. A volume that is there keeps its content; one whose upload broke off is made anew.
+	ContentFrom modules.LocalFile `arg:"content_from" exclusive:"source"`
+	// RemoteSrc says that content_from is a file of the host.
+	RemoteSrc bool `arg:"remote_src"`
+	// Checksum is the sha256 that content_from must have.
+	Checksum string `arg:"checksum"`
 	// Resize says what becomes of a volume of another capacity: it grows, stays, or with exact shrinks as well.
 	Resize VolumeResize `arg:"resize" default:"grow"`
 	// ConfirmShrink must be the volume's name for it to shrink: what lies behind the new end is lost.
@@ -164,7 +172,7 @@ func (a VolumeArgs) Check() error {
 	case a.all():
 		return nil
 	case a.Command == "download", a.Command == "upload":
-		return bad("command", "command %s cannot be honoured: fetch and copy move files from and to a pool's path", a.Command)
+		return bad("command", "command %s cannot be honoured: content_from uploads, fetch gets files from a pool's path", a.Command)
 	case a.Command != "" && a.State != "":
 		return bad("state", "state and command cannot be given together")
 	case a.Command == "" && a.State == "":
@@ -187,6 +195,9 @@ func (a VolumeArgs) Check() error {
 		return bad("format", "a linked clone is of format qcow2, not %s", a.Format)
 	case a.Preallocation == "metadata" && a.Format != "qcow2":
 		return bad("preallocation", "preallocation: metadata goes with format qcow2")
+	}
+	if err := a.checkContent(); err != nil {
+		return err
 	}
 	if m := a.Permissions.Mode; m != "" && !octal.MatchString(m) {
 		return bad("permissions", "permissions.mode must be octal ('0600'), not %q", m)
@@ -223,12 +234,19 @@ func runVolume(ctx context.Context, h *modules.Host, a VolumeArgs) (VolumeResult
 	if basePool == "" {
 		basePool = a.Pool
 	}
+	args := []string{string(a.URI), a.Pool, a.Name, basePool, a.Backing.Volume, a.Backing.Path}
+	switch {
+	case a.RemoteSrc:
+		args = append(args, string(a.ContentFrom))
+	case a.ContentFrom != "":
+		args = append(args, "")
+	}
 	lock := lockName("volume", a.Pool+"/"+a.Name)
 	if a.Command != "" {
 		lock = "" // what is done once must not be planned twice
 	}
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[volume]{
-		Probe: volumeProbe, Args: []string{string(a.URI), a.Pool, a.Name, basePool, a.Backing.Volume, a.Backing.Path}, Lock: lock,
+		Probe: volumeProbe, Args: args, Lock: lock,
 		Parse: func(r *modules.Report) (volume, error) { return parseVolume(r, a) },
 		Plan:  job.plan,
 		Diff:  job.diff,
@@ -237,7 +255,7 @@ func runVolume(ctx context.Context, h *modules.Host, a VolumeArgs) (VolumeResult
 }
 
 // volumeProbe tells of one volume: $1 the URI, $2 its pool, $3 its name, $4 and $5 pool and name of what it is to stand on, or $6 the path of
-// that. A volume that libvirt does not know yet may be a file that was put there since the pool was read.
+// that; with a $7 what is to be known of its content, too. A volume that libvirt does not know yet may be a file that was put there since the pool was read.
 const volumeProbe = virshLib + `names pool-list --name
 say version "$(virsh --version)"
 has "$names" "$1" || exit 0
@@ -247,7 +265,7 @@ dump() { x=$(v vol-dumpxml --pool "$2" --vol "$3" 2>/dev/null) || return 1; say 
 dump xml "$1" "$2" || { v pool-refresh "$1" >/dev/null 2>&1; dump xml "$1" "$2"; }
 if [ -n "$4" ]; then dump base "$3" "$4"; fi
 if [ -n "$5" ]; then tell image qemu-img info -U --output=json -- "$5"; fi
-exit 0
+` + contentProbe + `exit 0
 `
 
 // volume is what a look told of one.
@@ -258,6 +276,9 @@ type volume struct {
 	doc      *libvirt.Node
 	capacity int64
 	base     volumeBase
+
+	source     volumeSourceFile
+	unfinished bool // an upload into it broke off
 }
 
 // volumeBase is what a linked clone stands on.
@@ -291,6 +312,10 @@ func parseVolume(r *modules.Report, a VolumeArgs) (volume, error) {
 		}
 		d.exists = true
 		d.capacity, _ = libvirt.Bytes(d.doc.At("capacity"), "bytes")
+	}
+	d.unfinished = r.Has("unfinished")
+	if d.source, err = parseSourceFile(r); err != nil {
+		return d, err
 	}
 	d.base, err = parseBase(r, a)
 	return d, err

@@ -56,6 +56,9 @@ func (j *volumeJob) planPresent(d volume) ([]modules.Action, error) {
 			return nil, err
 		}
 	}
+	if j.ContentFrom != "" && (!d.exists || d.unfinished) {
+		return j.planContent(d)
+	}
 	if d.exists {
 		if err := j.same(d); err != nil || j.Capacity == 0 && j.want == nil {
 			return nil, err
@@ -65,7 +68,7 @@ func (j *volumeJob) planPresent(d volume) ([]modules.Action, error) {
 	if (j.Backing.Volume != "" || j.Backing.Path != "") && d.base.path == "" {
 		return nil, libvirt.NotThere("volume", j.Backing.Volume)
 	}
-	doc, err := j.build(d)
+	doc, err := j.build(d, int64(j.Capacity))
 	if err != nil {
 		return nil, err
 	}
@@ -84,20 +87,20 @@ func (j *volumeJob) planPresent(d volume) ([]modules.Action, error) {
 	return []modules.Action{withFile(j.Place, "create volume "+j.Name+" in pool "+j.Pool, doc.String(), "--file", args...)}, nil
 }
 
-// build makes the definition of a new volume.
-func (j *volumeJob) build(d volume) (*libvirt.Node, error) {
+// build makes the definition of a new volume of a capacity in bytes, 0 for that of its origin.
+func (j *volumeJob) build(d volume, capacity int64) (*libvirt.Node, error) {
 	if j.want != nil {
 		return j.want.Clone(), nil
 	}
-	capacity, linked := int64(j.Capacity), d.base.path != ""
+	linked := d.base.path != ""
 	switch {
 	case linked && capacity == 0:
 		capacity = d.base.capacity
 	case linked && capacity < d.base.capacity:
 		// qemu-img makes such a clone without a word, and the end of the file system in it is lost.
 		return nil, fmt.Errorf("a linked clone of %d bytes is smaller than what it stands on (%s: %d bytes)", capacity, d.base.path, d.base.capacity)
-	case capacity == 0 && j.CloneFrom.Volume == "":
-		return nil, fmt.Errorf("volume '%s' not present, but xml not specified (nor capacity, backing or clone_from)", j.Name)
+	case capacity == 0 && j.CloneFrom.Volume == "" && j.ContentFrom == "":
+		return nil, fmt.Errorf("volume '%s' not present, but xml not specified (nor capacity, backing, clone_from or content_from)", j.Name)
 	}
 	format := string(j.Format)
 	if linked {
@@ -135,7 +138,7 @@ func (j *volumeJob) same(d volume) error {
 	}
 	linked := wantBacking != ""
 	switch {
-	case wantFormat != "" && format != "" && wantFormat != format:
+	case wantFormat != "" && format != "" && !j.sameFormat(format, wantFormat):
 		return fmt.Errorf("volume %s of pool %s is there with format %s, wanted %s: it is not made anew, for its data would be lost", j.Name, j.Pool, format, wantFormat)
 	case linked && path.Clean(wantBacking) != path.Clean(backing):
 		return fmt.Errorf("volume %s of pool %s stands on %q, wanted %s: it is not made anew, for its data would be lost", j.Name, j.Pool, backing, wantBacking)
