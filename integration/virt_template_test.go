@@ -68,7 +68,22 @@ case $1 in --list-operations) echo "machine-id * Remove the local machine ID"; e
 	v.virsh("destroy", "c")
 	v.virsh("undefine", "c")
 	v.tasks(bin, "    - virt_template: {domain: s, state: absent}", stand) // their files are still there
-	v.inside("rm /srv/c-vd*")
+	v.inside("rm /srv/c-vd*; ln -s . /srv/alias; qemu-img create -q -f qcow2 -b /srv/alias/s-vda.qcow2 -F qcow2 /srv/aliased.qcow2")
+	v.tasks(bin, "    - virt_template: {domain: s, state: absent}", "images stand on the disks of s-template: /srv/aliased.qcow2; ")
+	v.inside("rm /srv/aliased.qcow2")
+
+	// A name that XML writes otherwise is no other name.
+	v.inside("qemu-img create -q -f qcow2 '/srv/a&b.qcow2' 1M")
+	v.virsh("define", v.write("amp.xml", `<domain type='qemu'><name>amp</name><memory unit='MiB'>16</memory><os><type>hvm</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/srv/a&amp;b.qcow2'/><target dev='vda'/></disk></devices></domain>`))
+	v.tasks(bin, `    - virt_template: {domain: amp, operations: []}
+    - virt_clone: {source: amp-template, name: amp, linked: true, reset_identity: false}
+    - virt_template: {domain: amp-template, state: absent}
+      register: r
+      ignore_errors: true
+    - assert: {that: ["'images stand on the disks of amp-template: /srv/amp-vda.qcow2' in r.msg"]}
+`, "")
+	v.virsh("undefine", "amp")
+	v.virsh("undefine", "amp-template")
 
 	// Operations are done once, and refused when virt-sysprep has none of that name.
 	v.tasks(bin, "    - virt_template: {domain: s, operations: [machine_id]}", `names no operation of virt-sysprep`)

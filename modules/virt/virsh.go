@@ -60,6 +60,7 @@ func (u *URI) DecodeArg(v any) error {
 //	v ARGS…        virsh
 //	names ARGS…    sets $names to what virsh lists, or tells of the failure and ends the probe
 //	has LIST NAME  whether a list has the name as a line
+//	plain          passes text of XML on as it is meant
 //	ask KEY ARGS…  notes a command of virsh's whose answer, or error, is to be told as KEY
 //	answers        runs what was noted in one process (in some when that is much) and passes the answers on
 //	one NAME       passes on the answers about one object: version, and when the answer to list has its name what else was asked, of info
@@ -73,6 +74,7 @@ names() {
 	names=$(v "$@" 2>/dev/null) || { say fail "$(v "$@" 2>&1 >/dev/null)"; exit 0; }
 	names=$(printf '%s\n' "$names" | sed 's/ *$//') # pool-list of libvirt 9.0 pads its names
 }
+plain() { sed -e "s/&apos;/'/g" -e 's/&quot;/"/g' -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\&/g'; }
 has() { case "
 $1
 " in *"

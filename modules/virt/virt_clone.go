@@ -130,7 +130,7 @@ $(stat -L -c %a "$f" 2>/dev/null)"
 	d=$dir; [ -n "$d" ] || d=${f%/*}
 	for g in "$d/$name-"*; do there "$g"; done
 done <<LIST
-$(v dumpxml "$source" --inactive | sed -n "s/.*<source file='\([^']*\)'.*/\1/p")
+$(v dumpxml "$source" --inactive | sed -n "s/.*<source file='\([^']*\)'.*/\1/p" | plain)
 LIST
 while [ $# -ge 2 ]; do
 	if [ -z "$1" ]; then there "$2"
@@ -138,7 +138,7 @@ while [ $# -ge 2 ]; do
 		k=$((k + 1))
 		say "pool.$k" "$x"
 		v pool-info "$1" | grep '^State: *running' >/dev/null || say "idle.$k" "$1"
-		[ -z "$2" ] || there "$(printf '%s\n' "$x" | sed -n 's/^ *<path>\(.*\)<.*/\1/p')/$2"
+		[ -z "$2" ] || there "$(printf '%s\n' "$x" | sed -n 's/^ *<path>\(.*\)<.*/\1/p' | plain)/$2"
 	fi
 	shift 2
 done

@@ -110,8 +110,14 @@ if has "$names" "$1"; then look domain "$1"; fi
 tell snapshots v snapshot-list "$d" --name
 x=$(v dumpxml "$d" --inactive)
 [ -z "$export" ] || [ "$(cat "$export" 2>/dev/null)" != "$x" ] || say exported yes
-sources() { sed -n "s/.*<source file='\([^']*\)'.*/\1/p"; }
+sources() { sed -n "s/.*<source file='\([^']*\)'.*/\1/p" | plain; }
 files=$(printf '%s\n' "$x" | sources)
+mine() {
+	while IFS= read -r __f; do [ "$1" = "$__f" ] || [ "$1" -ef "$__f" ] || continue; return 0; done <<FILES
+$files
+FILES
+	return 1
+}
 k=0
 while IFS= read -r f; do
 	[ -n "$f" ] || continue
@@ -132,7 +138,7 @@ stands() {
 	seen="$seen
 $1"
 	while IFS= read -r b; do
-		if [ -n "$b" ] && has "$files" "$b"; then k=$((k + 1)); say "child.$k" "$1"; return 0; fi
+		if [ -n "$b" ] && mine "$b"; then k=$((k + 1)); say "child.$k" "$1"; return 0; fi
 	done <<CHAIN
 $(qemu-img info -U --backing-chain "$1" </dev/null 2>/dev/null | sed -n -e 's/^backing file: .* (actual path: \(.*\))$/\1/p' -e t -e 's/^backing file: //p')
 CHAIN
@@ -146,7 +152,7 @@ while IFS= read -r f; do
 done <<LIST
 $(printf '%s\n' "$names" | while IFS= read -r n; do [ -z "$n" ] || v dumpxml "$n" --inactive </dev/null | sources; done)
 $(printf '%s\n' "$files" | sed -n 's:/[^/]*$:/:p' | sort -u)
-$(v pool-list --name 2>/dev/null | sed 's/ *$//' | while IFS= read -r n; do [ -z "$n" ] || v pool-dumpxml "$n" </dev/null | sed -n 's:^ *<path>\(.*\)</path>.*:\1/:p'; done)
+$(v pool-list --name 2>/dev/null | sed 's/ *$//' | while IFS= read -r n; do [ -z "$n" ] || v pool-dumpxml "$n" </dev/null | sed -n 's:^ *<path>\(.*\)</path>.*:\1/:p' | plain; done)
 LIST
 exit 0
 `
