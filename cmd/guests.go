@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/hostlerhq/hostler/internal/diag"
 	"github.com/hostlerhq/hostler/inventory"
@@ -90,6 +91,9 @@ func far(uri string) (host, jump string) {
 		return name, ""
 	}
 	jump = u.Host
+	if !strings.Contains(u.Scheme, "ssh") { // the port is that of libvirt
+		jump = u.Hostname()
+	}
 	if u.User != nil {
 		jump = u.User.Username() + "@" + jump
 	}

@@ -116,21 +116,26 @@ func (l *loader) guests(q GuestQuery, form guestForm, pos diag.Pos) ([]*Host, er
 		if !ok || !form.all && slices.Contains([]string{"shut off", "crashed"}, d.Str("state")) {
 			continue
 		}
-		h := l.guestHost(name, d, form, pos)
+		h := l.guestHost(name, d, form, found.Hypervisor, pos)
 		l.guestVars(h, name, d, q, form, found, networks)
 		hosts = append(hosts, h)
 	}
 	return hosts, nil
 }
 
-// guestHost makes the host of a domain with its groups. Where another libvirt's domain has the name already, the UUID is the host's name.
-func (l *loader) guestHost(name string, d *value.Dict, form guestForm, pos diag.Pos) *Host {
+// guestHost makes the host of a domain with its groups. Where another libvirt's domain has the name already, or the hypervisor itself, the UUID is
+// the host's name: what is meant for a hypervisor must not reach its guest.
+func (l *loader) guestHost(name string, d *value.Dict, form guestForm, hypervisor string, pos diag.Pos) *Host {
 	hostName, alias, uuid := name, d.Str("uuid"), d.Str("uuid")
 	if had, there := l.inv.hostByName[name]; there && !form.byUUID {
 		if before, is := l.inv.layerVars(had.Vars).Get("libvirt_uuid"); is && before != uuid {
 			l.warn(pos, "", "two domains are named %q: host %s is the second", name, uuid)
 			form.byUUID, form.alias = true, true
 		}
+	}
+	if name == hypervisor && !form.byUUID {
+		l.warn(pos, "", "a domain is named %q, as its hypervisor is: its host is %s", name, uuid)
+		form.byUUID, form.alias = true, false
 	}
 	if form.byUUID {
 		hostName, alias = uuid, name

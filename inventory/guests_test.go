@@ -30,6 +30,7 @@ func TestGuests(t *testing.T) {
 				"web", guest(uuid, "running", "a", "fe80::1/64", "fd00::2/64", "10.0.0.2/24", "10.0.0.3/24"),
 				"six", guest("six"+uuid, "paused", "b", "fd00::3/64"),
 				"off", guest("off"+uuid, "shut off", "c"),
+				"hv1", guest("hv"+uuid, "running", "d", "10.0.0.4/24"),
 			),
 		)}, nil
 	}}
@@ -52,6 +53,8 @@ func TestGuests(t *testing.T) {
 	want := map[string]string{
 		"web":      "10.0.0.2 root@hv1 network_lan,plan_a_b,state_running",
 		"six":      "fd00::3 root@hv1 network_lan,plan_a_b,state_paused",
+		"hvu-hv1":  "10.0.0.4 root@hv1 network_lan,plan_a_b,state_running", // not hv1: that is the hypervisor
+		"hv1":      "10.0.0.4 root@hv2 network_lan,plan_a_b,state_running",
 		"u-hv2":    "10.0.0.2 root@hv2 network_lan,plan_a_b,state_running,web",
 		"sixu-hv2": "fd00::3 root@hv2 network_lan,plan_a_b,six,state_paused",
 	}
@@ -62,8 +65,10 @@ func TestGuests(t *testing.T) {
 	for _, w := range warnings {
 		text += w.Error() + "\n"
 	}
-	if !strings.Contains(text, `two domains are named "web": host u-hv2 is the second`) {
-		t.Errorf("warnings: %s", text)
+	for _, want := range []string{`two domains are named "web": host u-hv2 is the second`, `a domain is named "hv1", as its hypervisor is: its host is hvu-hv1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("warnings: %s", text)
+		}
 	}
 }
 
