@@ -355,6 +355,9 @@ func (j *installJob) planDrift(s installState) ([]modules.Action, error) {
 		note("cloud_init", "a seed of SHA-256 "+j.seed.sum, s.seed.sum, j.seed.write(s.seed.path))
 	}
 	if on := j.Autostart; on != nil && *on != d.autostart && d.persistent {
+		if *on && j.OnDrift == "apply" && protectedTemplate(d.config) {
+			return nil, errTemplate(j.Name)
+		}
 		job := virtJob{Args: Args{Name: j.Name, Place: j.Place}}
 		note("autostart", fmt.Sprint(*on), fmt.Sprint(d.autostart), job.planAutostart(*on))
 	}

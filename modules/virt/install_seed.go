@@ -89,36 +89,35 @@ func (a InstallArgs) seedPlace() (folder, pool string) {
 	if a.CloudInit.Folder != "" {
 		return string(a.CloudInit.Folder), ""
 	}
-	for _, item := range itemsOf(a.Disks) {
-		of := func(key string) string { return "" }
-		switch v := item.(type) {
-		case *value.Dict:
-			of = v.Str
-		case string:
-			of = func(key string) string {
-				for part := range strings.SplitSeq(v, ",") {
-					if val, ok := strings.CutPrefix(part, key+"="); ok {
-						return val
-					}
-				}
-				if first, _, _ := strings.Cut(v, ","); key == "path" && path.IsAbs(first) {
-					return first
-				}
-				return ""
-			}
-		}
-		if p := of("path"); path.IsAbs(p) && !strings.HasPrefix(p, "/dev/") {
-			return path.Dir(p), ""
-		}
-		volumeOf, _, _ := strings.Cut(of("vol"), "/")
-		for _, pool := range []string{of("pool"), volumeOf} {
-			if pool != "" {
-				return "", pool
-			}
-		}
+	items := itemsOf(a.Disks)
+	if len(items) == 0 {
 		return "", ""
 	}
-	return "", ""
+	if p := diskOption(items[0], "path"); path.IsAbs(p) && !strings.HasPrefix(p, "/dev/") {
+		return path.Dir(p), ""
+	}
+	if pool := diskOption(items[0], "pool"); pool != "" {
+		return "", pool
+	}
+	pool, _, _ = strings.Cut(diskOption(items[0], "vol"), "/")
+	return "", pool
+}
+
+// diskOption gives a suboption of a disk, be it a dict or virt-install's text, which may begin with the path.
+func diskOption(disk any, key string) string {
+	if d, ok := disk.(*value.Dict); ok {
+		return d.Str(key)
+	}
+	text, _ := disk.(string)
+	for i, part := range strings.Split(text, ",") {
+		if val, ok := strings.CutPrefix(part, key+"="); ok {
+			return val
+		}
+		if i == 0 && key == "path" && path.IsAbs(part) {
+			return part
+		}
+	}
+	return ""
 }
 
 // checkSeed finds mistakes in a seed as far as it does not come from files of the host.
