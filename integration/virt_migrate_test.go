@@ -78,7 +78,7 @@ func TestVirtMigrateOffline(t *testing.T) {
 	one.overBoth(bin, "hv1", `
     - virt: {command: define, xml: "<domain type='qemu'><name>s</name><memory unit='MiB'>24</memory><os><type>hvm</type></os></domain>", autostart: true}
 `+thrice("virt_migrate: {domain: s, dest: hv2, mode: offline}")+`
-    - assert: {that: ["planned.moved == ['s']", "done.moved == ['s']", "again.moved == []", "done.domains[0].autostart", "done.domains[0].persistent", done.from == 'hv1', done.to == 'hv2']}
+    - assert: {that: ["planned.moved == ['s']", "done.moved == ['s']", "again.moved == []", "done.domains[0].autostart", "done.domains[0].persistent", done.from == 'hv1', done.to == 'hv2', "planned.hostler.actions | map(attribute='why') | list == done.hostler.actions | map(attribute='why') | list"]}
     - virt: {name: s, state: defined, xml: "<domain type='qemu'><memory unit='MiB'>24</memory><os><type>hvm</type></os></domain>"}
       delegate_to: hv2
       register: same

@@ -229,6 +229,9 @@ const proveScript = `umask 077
 n=$1; shift
 for d do ( set -C; printf '%s' "$n" >"$d/.hostler-$n" ) || { echo "a file in $d proves that it is the same on both hosts, and none can be made; verify_shared: false goes without" >&2; exit 1; }; done`
 
+// unproveTime is how long the end of a run waits for that they are taken away.
+const unproveTime = 10 * time.Second
+
 // unproveScript takes them away.
 const unproveScript = `n=$1; shift
 for d do rm -f -- "$d/.hostler-$n"; done`
@@ -255,14 +258,16 @@ func (j *migrateJob) proveShared(ctx context.Context, m migration) error {
 	}
 	args := append([]string{strings.TrimLeft(modules.NewMark(), "@")}, folders...)
 	_, err := j.host.Change(ctx, modules.Action{Why: "prove that " + strings.Join(folders, ", ") + " is the same on " + j.Dest, Script: proveScript, Args: args})
-	if errors.Is(err, modules.ErrPlanned) {
-		return err
-	}
 	var told *modules.Report
 	if err == nil {
 		told, err = j.dest.Probe(ctx, provedProbe, args...)
 	}
-	_, undone := j.host.Change(ctx, modules.Action{Why: "take the proof away", Script: unproveScript, Args: args})
+	quit, end := context.WithTimeout(context.WithoutCancel(ctx), unproveTime) // also when the run is broken off
+	defer end()
+	_, undone := j.host.Change(quit, modules.Action{Why: "take the proof away", Script: unproveScript, Args: args})
+	if errors.Is(err, modules.ErrPlanned) {
+		return err
+	}
 	if err = errors.Join(err, undone); err != nil {
 		return err
 	}
