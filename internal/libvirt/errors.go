@@ -71,6 +71,7 @@ func rules() []rule {
 		{HasCheckpoints, `cannot (?:undefine|delete inactive) domain with (\d+) checkpoints?`, "checkpoints: remove takes their records away with it (flags: checkpoints_metadata)"},
 		{HasNVRAM, `cannot undefine domain with nvram`, "nvram: remove or keep says what becomes of the variables of the firmware (flags: nvram or keep_nvram)"},
 		{HasManagedSave, `Refusing to undefine while domain managed save image exists`, "managed_save: remove takes it away (flags: managed_save)"},
+		{HasManagedSave, `cannot restore domain '([^']*)' uuid \S+ from a file which belongs to`, "another domain of this name saved its memory before it was gone: virsh start --force-boot $1 throws that away"},
 		{NetDown, `network '([^']*)' is not active`, "start it: virt_net: {name: $1, state: active}"},
 		{Exists, `Network is already in use by interface (\S+)`, "$1 has addresses of this network: take others"},
 		{Already, `domain is already running|Domain is already active|domain is not running|Domain not running|already active|is not active$`, ""},

@@ -114,6 +114,7 @@ func TestExplain(t *testing.T) {
 		{"error: Requested operation is not valid: cannot delete inactive domain with 2 snapshots", HasSnapshots, "snapshots_metadata"},
 		{"error: Requested operation is not valid: cannot delete inactive domain with 1 checkpoints", HasCheckpoints, "checkpoints_metadata"},
 		{"error: Refusing to undefine while domain managed save image exists", HasManagedSave, "managed_save"},
+		{"error: operation failed: cannot restore domain 'm' uuid b9fe67e2-4006-40e9-ba7a-1db1d47fd055 from a file which belongs to domain 'm' uuid c424636b-1311-4c10-a768-ecdbd19e0d24", HasManagedSave, "virsh start --force-boot m"},
 		{"error: Failed to define network from bad.xml\nerror: XML document failed to validate against schema: Unable to validate doc against /usr/share/libvirt/schemas/network.rng\nElement network has extra content: forwad", BadXML, "Element"},
 		{"error: unsupported configuration: UEFI requires ACPI on this architecture", BadXML, "<acpi/>"},
 		{"error: Failed to update network lab\nerror: Requested operation is not valid: there is an existing dhcp host entry in network 'lab' that matches", Exists, "meanwhile"},

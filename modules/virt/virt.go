@@ -52,6 +52,9 @@ type Args struct {
 	RestartIfNeeded bool `arg:"restart_if_needed"`
 	// Plan is a name for what the domain is part of, noted in its metadata with xml: virt_info tells it, and the inventory libvirt: groups by it.
 	Plan string `arg:"plan"`
+	// Rescue starts the domain, which must be shut off, once from this ISO image of the host's; its definition stays as it is, and counts again from its next
+	// start on.
+	Rescue modules.Path `arg:"rescue"`
 	// Autostart is whether the domain starts with the host.
 	Autostart *bool `arg:"autostart"`
 	// Flags say what else undefine takes away, or keeps.
@@ -209,11 +212,17 @@ func (a Args) Check() error {
 		return errors.New("define requires 'xml' argument")
 	case a.Plan != "" && (a.XML == "" || !a.defines() || a.Apply == "live"):
 		return &modules.ArgError{Path: []any{"plan"}, Msg: "plan is noted with a definition: it needs xml"}
-	case a.Command == "" && a.State == "" && a.Autostart == nil && a.XML == "" && len(a.XMLPatch) == 0:
+	case a.Command == "" && a.State == "" && a.Autostart == nil && a.XML == "" && len(a.XMLPatch) == 0 && a.Rescue == "":
 		return errors.New("expected state or command parameter to be specified")
 	}
 	if a.Storage == "all" && !a.gone() {
 		return &modules.ArgError{Path: []any{"storage"}, Msg: "storage: all goes with state: absent"}
+	}
+	if a.Rescue != "" && (a.Command != "" || a.XML != "" || len(a.XMLPatch) > 0 || a.State != "" && a.State != "running") {
+		return &modules.ArgError{Path: []any{"rescue"}, Msg: "rescue goes with state: running, or none, and with neither a command nor a definition"}
+	}
+	if a.Rescue != "" && !strings.HasPrefix(string(a.Rescue), "/") {
+		return &modules.ArgError{Path: []any{"rescue"}, Msg: "rescue must be an absolute path, for libvirt opens it"}
 	}
 	if err := a.checkApply(); err != nil {
 		return err
@@ -287,7 +296,7 @@ func (a Args) checkName() error {
 		return errors.New("missing 'name' parameter and no name provided in XML")
 	case a.Command != "":
 		return fmt.Errorf("%s requires 1 argument: guest", a.Command)
-	case a.State != "":
+	case a.State != "", a.Rescue != "":
 		return errors.New("state change requires a guest specified")
 	}
 	return errors.New("autostart requires 1 argument: name")
@@ -346,7 +355,7 @@ func runVirt(ctx context.Context, h *modules.Host, a Args) (Result, error) {
 		ask = "leftovers"
 	case a.Command == "get_xml", a.Command == "get_interfaces":
 		ask = "live"
-	case a.shapes():
+	case a.shapes(), a.Rescue != "":
 		ask = "hot"
 	}
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[domain]{

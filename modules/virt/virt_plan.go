@@ -58,6 +58,10 @@ func (j *virtJob) plan(d domain) ([]modules.Action, error) {
 		if more, err = j.planCommand(d); err != nil {
 			return nil, err
 		}
+	case j.Rescue != "":
+		if more, err = j.planRescue(d); err != nil {
+			return nil, err
+		}
 	case j.State != "" && !restarts:
 		if more, err = j.planState(d, first); err != nil {
 			return nil, err
@@ -71,7 +75,7 @@ func (j *virtJob) starts(d domain) bool {
 	if j.Autostart != nil && *j.Autostart {
 		return true
 	}
-	runs := j.State == "running" || j.State == "paused" || j.State == "rebooted" || j.Command == "create" || j.Command == "start"
+	runs := j.Rescue != "" || j.State == "running" || j.State == "paused" || j.State == "rebooted" || j.Command == "create" || j.Command == "start"
 	return runs && !d.active
 }
 
@@ -207,6 +211,10 @@ func (j *virtJob) planRunning(d domain) []modules.Action {
 		return []modules.Action{virsh(j.Place, "resume domain "+j.Name, "resume", "--domain", j.Name)}
 	case d.state == "pmsuspended":
 		return []modules.Action{virsh(j.Place, "wake domain "+j.Name, "dompmwakeup", "--domain", j.Name), awaitState(j.Place, j.Name, j.Timeout, "running")}
+	}
+	if !d.exists && j.want.Val("uuid") == "" {
+		// A memory that was saved under its name is that of another domain, which is gone: libvirt would try to go on with it, and refuse.
+		return []modules.Action{j.start("start domain "+j.Name, "--force-boot")}
 	}
 	return append(j.clear(d), j.start("start domain "+j.Name))
 }
