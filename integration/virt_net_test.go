@@ -71,3 +71,29 @@ func TestNetWhileItRuns(t *testing.T) {
 		t.Errorf("the record: %s", out)
 	}
 }
+
+// TestNetLease lets go of a lease when the reservation of its guest changes: the guest gets the new address when it asks again.
+func TestNetLease(t *testing.T) {
+	v := startHypervisor(t)
+	step, _ := v.steps(hostlerBinary(t), "virt_net: {name: lab, bridge: hvlab0, mode: isolated, state: active, ipv4: {address: 10.77.0.1, prefix: 24, dhcp: {ranges: [10.77.0.100-10.77.0.200], ")
+	ask := func(want string) {
+		t.Helper()
+		if out, code := v.run("busybox", "udhcpc", "-i", "guest0", "-n", "-q", "-f", "-s", "/bin/true"); code != 0 || !strings.Contains(out, "lease of "+want+" obtained") {
+			t.Errorf("the guest asked: %d, want %s: %s", code, want, out)
+		}
+	}
+	step("hosts: [{mac: '52:54:00:AB:00:01', ip: 10.77.0.2}]}}", "changed=1")
+	if out, code := v.run("sh", "-c", "ip link add guest0 address 52:54:00:ab:00:01 type veth peer name plug0 && ip link set plug0 master hvlab0 up && ip link set guest0 up"); code != 0 {
+		t.Fatalf("plug a guest in: %s", out)
+	}
+	ask("10.77.0.2")
+	step("hosts: [{mac: '52:54:00:AB:00:01', ip: 10.77.0.3}]}}, release_leases: true", "changed=1")
+	if out := v.virsh("net-dhcp-leases", "lab"); strings.Contains(out, "10.77.0.2/") {
+		t.Errorf("the old lease is there: %s", out)
+	}
+	ask("10.77.0.3")
+	step("hosts: [{mac: '52:54:00:AB:00:02', ip: 10.77.0.3}], }, }, dhcp_hosts_mode: exact, release_leases: true", "changed=1")
+	if out := v.virsh("net-dhcp-leases", "lab"); strings.Contains(out, "10.77.0.3/") {
+		t.Errorf("the address that another guest is to have is lent: %s", out)
+	}
+}

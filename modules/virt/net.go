@@ -56,6 +56,9 @@ type NetArgs struct {
 	NetFields
 	// HostsMode is whether DHCP reservations that are not listed stay.
 	HostsMode HostsMode `arg:"dhcp_hosts_mode" default:"merge"`
+	// ReleaseLeases lets go of the addresses (IPv4) that the network still lends to others than its reservations say, so that a guest gets the
+	// reserved one when it next asks and not when the lease has run out. The host needs dhcp_release (package dnsmasq-utils or dnsmasq).
+	ReleaseLeases bool `arg:"release_leases"`
 	// Disrupt is what happens when a change needs the network to be stopped and started: fail refuses it before anything is changed, restart
 	// does it and plugs running guests in again, defer leaves it to the next start.
 	Disrupt Disruption `arg:"disrupt" default:"fail"`
@@ -149,6 +152,9 @@ func (a NetArgs) Check() error {
 	if err := checkName("name", a.Name, a.AllowOddName); err != nil {
 		return err
 	}
+	if a.ReleaseLeases && (a.Command != "" && a.Command != "define" || a.State == "absent" || a.State == "undefined" || a.XML == "" && !a.byFields()) {
+		return &modules.ArgError{Path: []any{"release_leases"}, Msg: "release_leases goes with a definition and its reservations"}
+	}
 	if a.Command == "modify" {
 		_, err := a.piece()
 		return err
@@ -209,8 +215,12 @@ func runNet(ctx context.Context, h *modules.Host, a NetArgs) (NetResult, error) 
 			return NetResult{}, err
 		}
 	}
+	args := []string{string(a.URI), a.Name}
+	if a.ReleaseLeases {
+		args = append(args, "leases")
+	}
 	before, after, err := modules.Reconcile(ctx, h, modules.Reconciler[network]{
-		Probe: netProbe, Args: []string{string(a.URI), a.Name}, Lock: lockName("network", a.Name),
+		Probe: netProbe, Args: args, Lock: lockName("network", a.Name),
 		Parse: func(r *modules.Report) (network, error) { return parseNet(r, a.Name) },
 		Plan:  job.plan,
 		Diff:  job.diff,
@@ -218,9 +228,10 @@ func runNet(ctx context.Context, h *modules.Host, a NetArgs) (NetResult, error) 
 	return job.result(before, after, modules.IgnorePlanned(err) != nil), explain(err)
 }
 
-// netProbe tells of one network: $1 the URI, $2 the name.
+// netProbe tells of one network: $1 the URI, $2 the name; with a $3 also what addresses it lends.
 const netProbe = virshLib + `ask list net-list --all --name; ask version version
 ask info net-info "$1"; ask xml net-dumpxml "$1" --inactive; ask live net-dumpxml "$1"
+[ -z "$2" ] || ask leases net-dhcp-leases "$1"
 answers | one "$1"
 exit 0
 `
@@ -233,6 +244,7 @@ type network struct {
 	uuid, bridge                  string
 	active, persistent, autostart bool
 	config, live                  *libvirt.Node // live is nil when it does not run
+	leases                        []lease
 }
 
 func parseNet(r *modules.Report, name string) (network, error) {
@@ -253,6 +265,7 @@ func parseNet(r *modules.Report, name string) (network, error) {
 			return n, err
 		}
 	}
+	n.leases = parseLeases(answer(r, "leases"))
 	n.exists, n.uuid, n.bridge = true, info["UUID"], info["Bridge"]
 	n.active, n.persistent, n.autostart = info["Active"] == "yes", info["Persistent"] == "yes", info["Autostart"] == "yes"
 	return n, nil

@@ -18,14 +18,15 @@ type NetMode string
 
 // Choices lists the modes.
 func (NetMode) Choices() []string {
-	return []string{"nat", "route", "isolated", "open", "bridge", "direct", "ovs"}
+	return []string{"nat", "route", "isolated", "open", "bridge", "direct", "hostdev", "ovs"}
 }
 
 // NetFields describe a network in place of XML.
 type NetFields struct {
 	// Bridge is the name of the bridge: one that libvirt makes, or with mode bridge and ovs one that is there.
 	Bridge string `arg:"bridge"`
-	// ForwardDev is the one interface that packets leave by; with mode direct the one that guests share.
+	// ForwardDev is the one interface that packets leave by; with mode direct the one that guests share, with hostdev the card
+	// (SR-IOV) whose virtual functions guests get whole.
 	ForwardDev string `arg:"forward_dev"`
 	// NATPorts is the range of ports that NAT uses (1024-65535).
 	NATPorts string `arg:"nat_ports"`
@@ -143,7 +144,7 @@ func (f NetFields) build(name string, mode NetMode) (*libvirt.Node, error) {
 	if forward := f.forward(mode); forward != nil {
 		doc.Add(forward)
 	}
-	if f.Bridge != "" && mode != "direct" {
+	if f.Bridge != "" && mode != "direct" && mode != "hostdev" {
 		bridge := libvirt.New("bridge", "", "name", f.Bridge)
 		if f.STP != nil {
 			bridge.SetAttr("stp", onOff(*f.STP))
@@ -195,12 +196,16 @@ func (f NetFields) build(name string, mode NetMode) (*libvirt.Node, error) {
 
 // check refuses what does not go together.
 func (f NetFields) check(mode NetMode) error {
-	foreign := mode == "bridge" || mode == "ovs" || mode == "direct"
+	foreign := mode == "bridge" || mode == "ovs" || mode == "direct" || mode == "hostdev"
 	switch {
 	case (mode == "bridge" || mode == "ovs") && f.Bridge == "":
 		return fmt.Errorf("mode %s needs bridge: the one that guests are plugged into", mode)
 	case mode == "direct" && f.ForwardDev == "":
 		return errors.New("mode direct needs forward_dev: the interface that guests share")
+	case mode == "hostdev" && f.ForwardDev == "":
+		return errors.New("mode hostdev needs forward_dev: the card whose virtual functions guests get")
+	case mode == "hostdev" && f.Bridge != "":
+		return &modules.ArgError{Path: []any{"bridge"}, Msg: "mode hostdev has no bridge: guests get a function of the card"}
 	case foreign && (f.IPv4.Address != "" || f.IPv6.Address != ""):
 		return fmt.Errorf("mode %s has no addresses: libvirt gives none on a network that it did not make", mode)
 	case f.NATPorts != "" && mode != "nat":
@@ -233,6 +238,9 @@ func (f NetFields) forward(mode NetMode) *libvirt.Node {
 		mode = "bridge"
 	case "direct":
 		return libvirt.New("forward", "", "mode", "bridge").Add(libvirt.New("interface", "", "dev", f.ForwardDev))
+	}
+	if mode == "hostdev" {
+		return libvirt.New("forward", "", "mode", "hostdev", "managed", "yes").Add(libvirt.New("pf", "", "dev", f.ForwardDev))
 	}
 	n := libvirt.New("forward", "", "mode", string(mode), "dev", f.ForwardDev)
 	if m := natPorts.FindStringSubmatch(f.NATPorts); m != nil {

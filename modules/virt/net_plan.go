@@ -55,6 +55,9 @@ func (j *netJob) plan(n network) ([]modules.Action, error) {
 	if j.Autostart != nil && *j.Autostart != n.autostart {
 		actions = append(actions, j.planAutostart(*j.Autostart))
 	}
+	if j.ReleaseLeases && j.State != "inactive" && (n.active || j.State == "active") {
+		actions = append(actions, j.release(n)...)
+	}
 	return actions, nil
 }
 

@@ -36,6 +36,10 @@ func TestNetMistakes(t *testing.T) {
 		{`name "-n" begins with -`, []any{"state", "absent", "name", "-n"}},
 		{"mode bridge needs bridge", []any{"state", "active", "name", "n", "mode", "bridge"}},
 		{"mode direct needs forward_dev", []any{"state", "active", "name", "n", "mode", "direct"}},
+		{"mode hostdev needs forward_dev: the card", []any{"state", "active", "name", "n", "mode", "hostdev"}},
+		{"mode hostdev has no bridge", []any{"state", "active", "name", "n", "mode", "hostdev", "forward_dev", "eth3", "bridge", "br0"}},
+		{"mode hostdev has no addresses", []any{"state", "active", "name", "n", "mode", "hostdev", "forward_dev", "eth3", "ipv4", ip()}},
+		{"release_leases goes with a definition and its reservations", []any{"state", "active", "name", "n", "release_leases", true}},
 		{"mode bridge has no addresses", []any{"state", "active", "name", "n", "mode", "bridge", "bridge", "br0", "ipv4", ip()}},
 		{"nat_ports go with mode nat", []any{"state", "active", "name", "n", "mode", "route", "nat_ports", "1-2"}},
 		{"nat_ports must be FIRST-LAST", []any{"state", "active", "name", "n", "nat_ports", "1"}},
@@ -146,5 +150,29 @@ func TestLeases(t *testing.T) {
 	}
 	if v, _ := two.Get("hostname"); v != nil {
 		t.Errorf("the host name that there is none of is %v", v)
+	}
+}
+
+// TestLeaseAgainstReservation finds leases that a reservation speaks against.
+func TestLeaseAgainstReservation(t *testing.T) {
+	text := ` Expiry Time           MAC address         Protocol   IP address        Hostname   Client ID or DUID
+-------------------------------------------------------------------------------------------------------
+ 2026-11-21 21:00:00   52:54:00:ab:00:01   ipv4       10.0.0.2/24       one        01:52:54:00:ab:00:01
+ 2026-11-21 21:00:00   52:54:00:ab:00:02   ipv4       10.0.0.3/24       -          -
+ 2026-11-21 21:00:00   52:54:00:ab:00:03   ipv4       10.0.0.9/24       -          -
+ 2026-11-21 21:00:00   52:54:00:ab:00:01   ipv6       fd00::2/64        -          00:01
+`
+	doc, err := libvirt.ParseRoot("<dhcp><host mac='52:54:00:AB:00:01' ip='10.0.0.2'/><host mac='52:54:00:ab:00:02' ip='10.0.0.9'/><host name='x' ip='10.0.0.3'/></dhcp>", "dhcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, l := range parseLeases(text) {
+		if against(doc.All("host"), l) {
+			got += l.mac + " " + l.ip + "; "
+		}
+	}
+	if want := "52:54:00:ab:00:02 10.0.0.3; 52:54:00:ab:00:03 10.0.0.9; "; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
