@@ -119,6 +119,13 @@ func TestVirtBuilder(t *testing.T) {
 			t.Errorf("force: changed %v, want %v: %s", r.Changed, changed, r.Msg)
 		}
 	}
+	for m, args := range map[*modules.Module][]any{
+		VirtBuilder: {"os", "debian-12"}, VirtConvert: {"src", dest, "src_format", "raw"},
+	} {
+		if r := b.run(m, false, append(args, "dest", b.dir, "force", true)...); r.Msg != b.dir+" is a folder" {
+			t.Errorf("%s into a folder: failed %v, changed %v: %s", m.Name, r.Failed, r.Changed, r.Msg)
+		}
+	}
 	if err := os.WriteFile(log+".fail", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,7 @@ func (a VirtBuilderArgs) Check() error {
 // builderProbe: folder, URI, pool, name, format.
 const builderProbe = placeProbe + listLib + `
 command -v virt-builder >/dev/null 2>&1 || say lacks virt-builder
+[ ! -d "$dir/$4" ] || say folder 1
 if [ -e "$dir/$4" ]; then say there 1; tell made qemu-img info -f "$5" -- "$dir/$4"; fi
 list <<E
 $4
@@ -122,6 +123,7 @@ mv -f -- "$part/image" "$dir/$name" && mv -f -- "$t/record" "$records/$name"`
 type built struct {
 	dir           string
 	orphan, there bool
+	folder        bool // there is one of the image's name
 	locked        bool // somebody uses the image
 	record        record
 }
@@ -135,7 +137,7 @@ func runVirtBuilder(ctx context.Context, h *modules.Host, a VirtBuilderArgs) (Vi
 		Probe: builderProbe, Args: []string{folder, a.URI, a.Pool, name, string(a.Format)},
 		Parse: func(r *modules.Report) (built, error) {
 			dir, err := Place{Pool: a.Pool}.parse(r)
-			b := built{dir: dir, orphan: r.Has("orphan"), there: r.Has("there"), locked: libvirt.Explain(r.Text("made.err")).Class == libvirt.ImageLocked}
+			b := built{dir: dir, orphan: r.Has("orphan"), there: r.Has("there"), folder: r.Has("folder"), locked: libvirt.Explain(r.Text("made.err")).Class == libvirt.ImageLocked}
 			if err == nil && !b.there {
 				err = missing(r)
 			}
@@ -171,6 +173,8 @@ func (a VirtBuilderArgs) inputs() []string {
 func (a VirtBuilderArgs) plan(h *modules.Host, b built, name string) ([]modules.Action, error) {
 	to := b.dir + "/" + name
 	switch {
+	case b.folder:
+		return nil, fmt.Errorf("%s is a folder", to)
 	case b.there && a.asked(b.record, a.inputs()...):
 		return nil, nil
 	case b.there && !a.Force:

@@ -193,6 +193,7 @@ say free "$(df -Pk "$dir" | awk 'NR == 2 { print $4 }')"
 list <<E
 $4
 E
+[ ! -d "$dir/$4" ] || say folder 1
 if [ -e "$dir/$4" ]; then say there 1; tell made qemu-img info --output=json -f "$9" -- "$dir/$4"; fi
 `
 
@@ -221,6 +222,7 @@ type conversion struct {
 	dir, src, origin string
 	orphan, there    bool
 	trouble          string // why src cannot be read
+	folder           bool   // there is one of the new image's name
 	locked           bool   // somebody uses the image at dest
 	from, made       info
 	required, free   int64 // bytes
@@ -229,7 +231,7 @@ type conversion struct {
 
 func (a VirtConvertArgs) parse(r *modules.Report) (conversion, error) {
 	dir, err := Place{Pool: a.Pool}.parse(r)
-	c := conversion{dir: dir, src: r.Text("src"), origin: r.Text("origin"), orphan: r.Has("orphan"), there: r.Has("there")}
+	c := conversion{dir: dir, src: r.Text("src"), origin: r.Text("origin"), orphan: r.Has("orphan"), there: r.Has("there"), folder: r.Has("folder")}
 	switch {
 	case err != nil:
 		return c, err
@@ -306,6 +308,8 @@ func (a VirtConvertArgs) needs(c conversion) int64 {
 func (a VirtConvertArgs) plan(h *modules.Host, c conversion, name string) ([]modules.Action, error) {
 	to := c.dir + "/" + name
 	switch {
+	case c.folder:
+		return nil, fmt.Errorf("%s is a folder", to)
 	case c.there && c.record["source"] == a.source() && (c.origin == "" || c.record["origin"] == c.origin):
 		return nil, nil
 	case c.there && !a.Force:
