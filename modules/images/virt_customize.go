@@ -20,11 +20,12 @@ var VirtCustomize = modules.Define("virt_customize", virtCustomizeSource+editsSo
 // VirtCustomizeArgs edit the system of a domain that is shut off, or of an image, by virt-customize. It is done once: again only when the arguments
 // change, or when it is another domain of that name.
 //
-//   - virt_customize:
-//     domain: web1
-//     hostname: web1
-//     packages: [qemu-guest-agent]
-//     run_commands: [systemctl enable qemu-guest-agent]
+//	# The guest's agent, in a domain that is shut off.
+//	- virt_customize:
+//	    domain: web1
+//	    hostname: web1
+//	    packages: [qemu-guest-agent]
+//	    run_commands: [systemctl enable qemu-guest-agent]
 type VirtCustomizeArgs struct {
 	// Domain whose disks to edit; it must be shut off.
 	Domain string `arg:"domain" exclusive:"target"`
