@@ -99,7 +99,12 @@ func TestVolumeContent(t *testing.T) {
 	digest = strings.Fields(digest)[0]
 	step("name: a.raw, format: raw, content_from: raw.img, checksum: 'sha256:"+digest+"'", "changed=1")
 	same("raw.img", "/srv/p/a.raw")
-	step("name: b.qcow2, format: qcow2, content_from: disk.qcow2", "changed=1")
+	step("name: b.qcow2, format: qcow2, content_from: disk.qcow2, permissions: {owner: games, group: games, mode: '0640'}", "changed=1")
+	if out, _ := v.run("stat", "-c", "%U %G %a", "/srv/p/b.qcow2"); out != "games games 640\n" {
+		t.Errorf("the volume's owner: %s", out)
+	}
+	refused("name: d.raw, capacity: 1M, permissions: {owner: nobody-there}", "permissions.owner: the host has no user nobody-there")
+	refused("name: d.raw, capacity: 1M, permissions: {group: nobody-there}", "permissions.group: the host has no group nobody-there")
 	same("disk.qcow2", "/srv/p/b.qcow2")
 	step("name: c.qcow2, format: qcow2, capacity: 16M, remote_src: true, content_from: /srv/disk.qcow2", "changed=1")
 	if out := v.virsh("vol-dumpxml", "--pool", "p", "c.qcow2"); !strings.Contains(out, "<capacity unit='bytes'>16777216<") || !strings.Contains(out, "type='qcow2'") {

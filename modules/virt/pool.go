@@ -177,8 +177,11 @@ func runPool(ctx context.Context, h *modules.Host, a PoolArgs) (PoolResult, erro
 	if a.Command == "list_pools" || a.Command == "info" || a.Command == "facts" {
 		return a.runAll(ctx, h)
 	}
-	job := poolJob{PoolArgs: a, host: h}
 	var err error
+	if a.Permissions, err = a.Permissions.numbers(ctx, h); err != nil {
+		return PoolResult{}, err
+	}
+	job := poolJob{PoolArgs: a, host: h}
 	if job.want, err = a.definition(); err != nil {
 		return PoolResult{}, err
 	}

@@ -5,7 +5,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hostlerhq/hostler/internal/libvirt"
@@ -76,10 +75,10 @@ func (AuthType) Choices() []string { return []string{"chap", "ceph"} }
 type Permissions struct {
 	// Mode in octal.
 	Mode string `arg:"mode"`
-	// Owner is a number.
-	Owner *int `arg:"owner"`
-	// Group is a number.
-	Group *int `arg:"group"`
+	// Owner is a number, or the name of a user of the host.
+	Owner string `arg:"owner"`
+	// Group is a number, or the name of a group of the host.
+	Group string `arg:"group"`
 	// Label is the SELinux label.
 	Label string `arg:"label"`
 }
@@ -182,10 +181,7 @@ func (f PoolFields) check(kind PoolType) error {
 	if a := f.Auth; a.Type != "" && (a.Username == "" || (a.SecretUUID == "") == (a.SecretUsage == "")) {
 		return bad("auth", "auth needs username and one of secret_uuid and secret_usage")
 	}
-	if m := f.Permissions.Mode; m != "" && !octal.MatchString(m) {
-		return bad("permissions", "permissions.mode must be octal ('0711'), not %q", m)
-	}
-	return nil
+	return f.Permissions.check("0711")
 }
 
 func (s PoolSource) build() (*libvirt.Node, error) {
@@ -228,11 +224,11 @@ func (p Permissions) build() *libvirt.Node {
 	if p.Mode != "" {
 		n.Add(libvirt.New("mode", p.Mode))
 	}
-	if p.Owner != nil {
-		n.Add(libvirt.New("owner", strconv.Itoa(*p.Owner)))
+	if p.Owner != "" {
+		n.Add(libvirt.New("owner", p.Owner))
 	}
-	if p.Group != nil {
-		n.Add(libvirt.New("group", strconv.Itoa(*p.Group)))
+	if p.Group != "" {
+		n.Add(libvirt.New("group", p.Group))
 	}
 	if p.Label != "" {
 		n.Add(libvirt.New("label", p.Label))

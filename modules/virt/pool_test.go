@@ -36,6 +36,8 @@ func TestPoolMistakes(t *testing.T) {
 		{"auth needs username and one of", with("iscsi", "source", source("host", "san", "device", "iqn.2026-01.org.example:d"), "auth", source("type", "chap"))},
 		{`"a b" is no NAME or NAME:PORT`, with("netfs", "path", "/srv", "source", source("host", "a b", "dir", "/e"))},
 		{"permissions.mode must be octal", with("dir", "path", "/srv", "permissions", source("mode", "rwx"))},
+		{`permissions.owner must be a number or a name, not "a b"`, with("dir", "path", "/srv", "permissions", source("owner", "a b"))},
+		{`permissions.group must be a number or a name, not "-x"`, with("dir", "path", "/srv", "permissions", source("group", "-x"))},
 		{`argument "type" must be one of`, with("sheepdog")},
 		{`name "p q" is an odd one`, []any{"name", "p q", "state", "active"}},
 	})
@@ -50,7 +52,7 @@ func TestPoolFields(t *testing.T) {
 		fields PoolFields
 		want   string
 	}{
-		"dir":          {PoolFields{Path: "/srv/a/", Permissions: Permissions{Mode: "0711"}}, `<pool type="dir"><name>p</name><target><path>/srv/a</path><permissions><mode>0711</mode></permissions></target></pool>`},
+		"dir":          {PoolFields{Path: "/srv/a/", Permissions: Permissions{Mode: "0711", Owner: "64055", Group: "0", Label: "system_u:object_r:virt_image_t:s0"}}, `<pool type="dir"><name>p</name><target><path>/srv/a</path><permissions><mode>0711</mode><owner>64055</owner><group>0</group><label>system_u:object_r:virt_image_t:s0</label></permissions></target></pool>`},
 		"fs":           {PoolFields{Path: "/srv", Source: PoolSource{Devices: []string{"/dev/sdb1"}, Format: "xfs"}}, `<pool type="fs"><name>p</name><source><device path="/dev/sdb1"/><format type="xfs"/></source><target><path>/srv</path></target></pool>`},
 		"netfs":        {PoolFields{Path: "/srv", Source: PoolSource{Hosts: []string{"nas"}, Dir: "/e", Format: "nfs", ProtocolVersion: "4.1"}}, `<pool type="netfs"><name>p</name><source><host name="nas"/><dir path="/e"/><format type="nfs"/><protocol ver="4.1"/></source><target><path>/srv</path></target></pool>`},
 		"logical":      {PoolFields{Source: PoolSource{Name: "vg0", Format: "lvm2"}}, `<pool type="logical"><name>p</name><source><name>vg0</name><format type="lvm2"/></source><target><path>/dev/vg0</path></target></pool>`},

@@ -199,8 +199,8 @@ func (a VolumeArgs) Check() error {
 	if err := a.checkContent(); err != nil {
 		return err
 	}
-	if m := a.Permissions.Mode; m != "" && !octal.MatchString(m) {
-		return bad("permissions", "permissions.mode must be octal ('0600'), not %q", m)
+	if err := a.Permissions.check("0600"); err != nil {
+		return err
 	}
 	if err := checkName("name", a.Name, a.AllowOddName); err != nil {
 		return err
@@ -218,6 +218,10 @@ func (a VolumeArgs) Check() error {
 func runVolume(ctx context.Context, h *modules.Host, a VolumeArgs) (VolumeResult, error) {
 	if a.all() {
 		return a.runAll(ctx, h)
+	}
+	var err error
+	if a.Permissions, err = a.Permissions.numbers(ctx, h); err != nil {
+		return VolumeResult{}, err
 	}
 	job := volumeJob{VolumeArgs: a, host: h}
 	if a.XML != "" {
