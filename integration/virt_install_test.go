@@ -75,6 +75,41 @@ func TestVirtInstall(t *testing.T) {
 	}
 }
 
+// TestVirtInstallFailed ends the real virt-install by a signal when the domain is there. Such a domain is not taken for one that is done;
+// cleanup_failed makes it anew.
+func TestVirtInstallFailed(t *testing.T) {
+	v := startHypervisor(t)
+	bin := hostlerBinary(t)
+	play := func(more string) (string, int) {
+		return v.play(v.write("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - virt_install: {name: half, memory: 32, virt_type: qemu, osinfo: 'detect=off,require=off', "+
+			"graphics: none, import: true, autostart: true, disks: [{path: /srv/half.qcow2, size: 1M, format: qcow2}], networks: none"+more+"}\n"), bin, "play")
+	}
+	v.inside(`cp /usr/bin/virt-install /srv/whole; printf '#!/bin/sh\n/srv/whole "$@" && kill -9 $$\n' >/srv/killed; chmod 755 /srv/killed
+mount --bind /srv/killed /usr/bin/virt-install`)
+	if out, code := play(""); code == 0 {
+		t.Fatalf("virt-install does not fail:\n%s", out)
+	}
+	left := v.virsh("domuuid", "half")
+	v.inside("umount /usr/bin/virt-install")
+	if out, code := play(""); code != 0 || !strings.Contains(out, "did not end well, and it runs") {
+		t.Errorf("a half-made domain that runs: ended with %d:\n%s", code, out)
+	}
+	v.virsh("destroy", "half")
+	v.inside("echo half-made >/srv/half.qcow2")
+	if out, code := play(""); code == 0 || !strings.Contains(out, "domain half is what an installation that failed left behind") || v.virsh("domuuid", "half") != left {
+		t.Errorf("a half-made domain: ended with %d:\n%s", code, out)
+	}
+	if out, code := play(", cleanup_failed: true"); code != 0 || v.virsh("domuuid", "half") == left {
+		t.Errorf("cleaned up: ended with %d:\n%s", code, out)
+	}
+	if out, code := v.run("qemu-img", "info", "-U", "/srv/half.qcow2"); code != 0 || !strings.Contains(out, "file format: qcow2") {
+		t.Errorf("the disk that was half-made is not made anew: %s", out)
+	}
+	if out, code := play(", cleanup_failed: true"); code != 0 || !strings.Contains(out, "changed=0") {
+		t.Errorf("once more: ended with %d:\n%s", code, out)
+	}
+}
+
 // seedStays looks at what became of cloud_init: a seed that only root reads, beside the disk or in its pool, in the definition that is left, with
 // which the guest may reboot. It goes with its domain, or when virt-install makes none.
 func (v *hypervisor) seedStays(bin string) {

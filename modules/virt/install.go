@@ -107,6 +107,9 @@ type InstallArgs struct {
 	Recreate bool `arg:"recreate"`
 	// ConfirmRecreate is the name of the domain once more, without which recreate is refused.
 	ConfirmRecreate string `arg:"confirm_recreate"`
+	// CleanupFailed removes a domain that an installation by this module left half-made, with the disks that were made for it at their paths, and
+	// installs anew; without it such a domain is an error.
+	CleanupFailed bool `arg:"cleanup_failed"`
 	// OnDrift is what happens when a domain that is there differs from the arguments; apply sets memory, number of processors and autostart.
 	OnDrift OnDrift `arg:"on_drift" default:"warn"`
 	// DeepCheck lets check mode ask virt-install for the XML (--dry-run --print-xml all), which may download install media.

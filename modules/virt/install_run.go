@@ -18,7 +18,7 @@ import (
 
 // installProbe tells of the domain as domainProbe does ($1 URI, $2 name, $3 what is asked besides) and, where there is none or $4 is always,
 // of what an installation needs: networks, pools, bridges, and the paths that follow. $5 and $6 are the folder or the pool that the seed $7
-// lies in; without a $7 there is none.
+// lies in; without a $7 there is none. $8 is the journal of an installation.
 const installProbe = "(\n" + domainProbe + ")\n" + `command -v virsh >/dev/null 2>&1 || exit 0
 v() { virsh -q -c "$__uri" "$@"; }
 __uri=$1 __name=$2 __always=$4
@@ -31,7 +31,8 @@ __uri=$1 __name=$2 __always=$4
 		look_seed "${folder%/}/$7" || say seedbad there
 	fi
 fi
-shift 7
+` + journalLib + `[ ! -r "$journals/$8" ] || say journal "$(cat "$journals/$8")"
+shift 8
 case "
 $(v list --all --name 2>/dev/null)
 " in *"
@@ -53,16 +54,25 @@ done
 exit 0
 `
 
-// installScript: the URI, the domain, the seed that goes when there is no domain in the end, number of files, for each its name, its first byte in standard input and its size, then whether the arguments are hidden,
+// installScript: the URI, the domain, the seed that goes when there is no domain in the end, the journal ("" for none), the number of disks that may be made and their paths, number of files, for each its name, its first byte in standard input and its size, then whether the arguments are hidden,
 // then virt-install's arguments. Hidden ones are the last file. The files lie in a folder that only the user can read, where virt-install
 // runs, and are gone when it ends.
-const installScript = `umask 077
+const installScript = journalLib + `umask 077
 if [ -w /run ]; then base=/run; else base=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}; fi
 t=$(mktemp -d "$base/hostler.XXXXXX") || exit 1
 trap 'cd / && rm -rf -- "$t"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$t" || exit 1
-uri=$1 name=$2 seed=$3 n=$4; shift 4
+uri=$1 name=$2 seed=$3 journal=$4 n=$5; shift 5
+if [ -n "$journal" ]; then
+	journal=$journals/$journal
+	IFS= read -r uuid </proc/sys/kernel/random/uuid && mkdir -p -- "$journals" && printf '%s\n' "$uuid" >"$journal" || exit 1
+fi
+while [ "$n" -gt 0 ]; do
+	if [ -n "$journal" ] && [ ! -e "$1" ]; then printf '%s\n' "$1" >>"$journal" || exit 1; fi
+	shift; n=$((n - 1))
+done
+n=$1; shift
 [ "$n" = 0 ] || cat >all || exit 1
 while [ "$n" -gt 0 ]; do
 	case $1 in */*) mkdir -p -- "${1%/*}" || exit 1 ;; esac
@@ -77,29 +87,31 @@ create() {
 	case $first in '#!'*python*) ;; *) echo "virt-install is no Python program here: a password would be seen in the list of processes" >&2; return 1 ;; esac
 	${first#??} -c 'import os, runpy, sys
 path, words = sys.argv[1:3]
-sys.argv = [path] + [os.fsdecode(w) for w in open(words, "rb").read().split(b"\0")]
-runpy.run_path(path, run_name="__main__")' "$p" argv </dev/null
+sys.argv = [path] + [os.fsdecode(w) for w in open(words, "rb").read().split(b"\0")] + sys.argv[3:]
+runpy.run_path(path, run_name="__main__")' "$p" argv "$@" </dev/null
 }
-create "$@" && exit
-status=$?
-if [ -n "$seed" ] && all=$(virsh -q -c "$uri" list --all --name); then
+[ -z "$journal" ] || set -- "$@" "--uuid=$uuid"
+if create "$@"; then [ -z "$journal" ] || rm -f -- "$journal"; exit 0; else status=$?; fi
+if all=$(virsh -q -c "$uri" list --all --name); then
 	case "
 $all
 " in *"
 $name
-"*) ;; *) rm -f -- "$seed" ;; esac
+"*) ;; *)
+		for f in "$seed" "$journal"; do [ -z "$f" ] || rm -f -- "$f"; done ;;
+	esac
 fi
 exit $status`
 
-// request gives the script's arguments and standard input, of one for a domain with a seed that is new; further are arguments of virt-install.
-func (c *installCommand) request(uri, name, seed string, further ...string) (args []string, stdin []byte) {
+// request gives the script's arguments and standard input; further are arguments of virt-install.
+func (c *installCommand) request(begin []string, further ...string) (args []string, stdin []byte) {
 	argv, files := append(slices.Clone(c.argv), further...), c.files
 	hidden := "no"
 	if c.secret {
 		hidden, files = "yes", append(slices.Clone(files), installFile{name: "argv", content: strings.Join(argv, "\x00")})
 		argv = nil
 	}
-	args = []string{uri, name, seed, strconv.Itoa(len(files))}
+	args = append(begin, strconv.Itoa(len(files)))
 	for _, f := range files {
 		args = append(args, f.name, strconv.Itoa(len(stdin)+1), strconv.Itoa(len(f.content)))
 		stdin = append(stdin, f.content...)
@@ -114,10 +126,7 @@ func (c *installCommand) action(a InstallArgs, seed string) modules.Action {
 	if seed != "" {
 		further = append(further, seedDrive(seed))
 	}
-	if len(c.files) == 0 && !c.secret && seed == "" {
-		return modules.Action{Why: why, Argv: append([]string{"virt-install"}, c.argv...)}
-	}
-	args, stdin := c.request(string(a.URI), a.Name, seed, further...)
+	args, stdin := c.request(c.begin(a, seed), further...)
 	return modules.Action{Why: why, Script: installScript, Args: args, Stdin: stdin}
 }
 
@@ -129,6 +138,7 @@ type installState struct {
 	networks, active, pools, devices []string
 	paths                            []string
 	seed                             seedState
+	journal                          []string // the UUID and the disks of an installation that did not end
 }
 
 func (j *installJob) parse(r *modules.Report) (installState, error) {
@@ -142,6 +152,7 @@ func (j *installJob) parse(r *modules.Report) (installState, error) {
 		s.pools = append(s.pools, strings.TrimRight(name, " ")) // libvirt 9.0 pads them
 	}
 	s.seed = seedState{path: r.Text("seed"), sum: r.Text("sum"), orphan: r.Has("orphan"), bad: r.Has("seedbad")}
+	s.journal = r.Lines("journal")
 	for i := range j.paths() {
 		s.paths = append(s.paths, r.Text("path"+strconv.Itoa(i)))
 	}
@@ -178,12 +189,15 @@ func (j *installJob) run(ctx context.Context) (InstallResult, error) {
 	if j.State == modules.Absent || j.Recreate {
 		ask = "leftovers"
 	}
+	if j.State == modules.Present && j.CleanupFailed {
+		ask, always = "storage", "always"
+	}
 	lock := lockName("domain", j.Name)
 	if j.Recreate {
 		always, lock = "always", "" // what is done once goes without, for under a lock it might be planned twice
 	}
 	before, after, err := modules.Reconcile(ctx, j.host, modules.Reconciler[installState]{
-		Probe: installProbe, Args: append(append([]string{string(j.URI), j.Name, ask, always}, j.seed.place()...), j.paths()...), Lock: lock,
+		Probe: installProbe, Args: slices.Concat([]string{string(j.URI), j.Name, ask, always}, j.seed.place(), []string{j.journal()}, j.paths()), Lock: lock,
 		Parse: j.parse, Plan: j.plan,
 		Diff: func(before, after installState) []modules.Diff {
 			job := virtJob{Args: Args{Name: j.Name}}
@@ -219,38 +233,49 @@ func (j *installJob) plan(s installState) ([]modules.Action, error) {
 	if j.State == modules.Absent {
 		return j.remove(s.domain)
 	}
+	if s.halfMade() && first {
+		return j.again(s)
+	}
 	if s.exists && (!j.Recreate || !first) {
 		return j.planDrift(s)
 	}
 	if err := j.ready(s); err != nil {
 		return nil, err
 	}
-	var actions []modules.Action
-	if s.exists {
-		var err error
-		if actions, err = j.remove(s.domain); err != nil {
-			return nil, err
-		}
+	if !s.exists {
+		return j.create(s, nil), nil
 	}
-	if first {
+	actions, err := j.remove(s.domain)
+	if err != nil {
+		return nil, err
+	}
+	return j.create(s, actions), nil
+}
+
+// create makes the domain, after what is to be done before.
+func (j *installJob) create(s installState, actions []modules.Action) []modules.Action {
+	if !j.created {
 		j.created = true
 		if j.CloudInit != nil && j.CloudInit.Native && j.Wait == 0 && !j.Transient {
 			j.host.Warn("virt-install turns a guest with cloud_init by native off at its first reboot unless it waits for that; wait: -1 does")
 		}
 	}
 	if j.seed == nil {
-		return append(actions, j.cmd.action(j.InstallArgs, "")), nil
+		return append(actions, j.cmd.action(j.InstallArgs, ""))
 	}
-	if s.exists || s.seed.differs(j.seed) { // recreate took it away
+	if s.exists || s.seed.differs(j.seed) { // what goes with a domain takes it away
 		actions = append(actions, j.seed.write(s.seed.path))
 	}
-	return append(actions, j.cmd.action(j.InstallArgs, s.seed.path)), nil
+	return append(actions, j.cmd.action(j.InstallArgs, s.seed.path))
 }
 
 // remove is virt's state absent.
-func (j *installJob) remove(d domain) ([]modules.Action, error) {
+func (j *installJob) remove(d domain) ([]modules.Action, error) { return j.removeWith(d, "") }
+
+// removeWith is remove, with virt's argument storage.
+func (j *installJob) removeWith(d domain, storage StorageRule) ([]modules.Action, error) {
 	job := virtJob{host: j.host, Args: Args{
-		Name: j.Name, State: "absent", Snapshots: "remove", Checkpoints: "remove", ManagedSave: "remove", NVRAM: "remove", TPM: "remove", Place: j.Place,
+		Name: j.Name, State: "absent", Snapshots: "remove", Checkpoints: "remove", ManagedSave: "remove", NVRAM: "remove", TPM: "remove", Storage: storage, Place: j.Place,
 	}}
 	actions, err := job.planAbsent(d)
 	if seed := seedOf(d); seed != "" && err == nil {
@@ -451,7 +476,7 @@ func (j *installJob) deep(ctx context.Context) (string, error) {
 	if j.seed != nil {
 		further = append(further, "--disk=device=cdrom") // the seed is not there yet
 	}
-	args, stdin := j.cmd.request(string(j.URI), j.Name, "", further...)
+	args, stdin := j.cmd.request([]string{string(j.URI), j.Name, "", "", "0"}, further...)
 	r, err := j.host.ProbeInput(ctx, stdin, installScript, args...)
 	if err != nil {
 		return "", fmt.Errorf("ask virt-install for the XML: %w", err)
