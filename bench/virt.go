@@ -24,9 +24,21 @@ func benchVirt(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer host.Stop()
-	inside := host.Command(ctx, b.self, "-role", "virt", "-rounds", strconv.Itoa(b.rounds), "--", "-dir", b.dir, "-hostler", b.hostler)
+	self := filepath.Join(b.dir, "bench-inside") // go run keeps its program below the home folder, which is another one inside
+	if err := copyProgram(self, b.self); err != nil {
+		return err
+	}
+	inside := host.Command(ctx, self, "-role", "virt", "-rounds", strconv.Itoa(b.rounds), "--", "-dir", b.dir, "-hostler", b.hostler)
 	inside.Stdout, inside.Stderr = os.Stdout, os.Stderr
 	return inside.Run()
+}
+
+func copyProgram(to, from string) error {
+	program, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, program, 0o755)
 }
 
 // virtMain is what runs inside: an sshd is the way to the host for both sides.
