@@ -277,15 +277,12 @@ func (a FilesystemArgs) wipe(s onDevice) ([]modules.Action, error) {
 
 // grow lets the file system grow.
 func (a FilesystemArgs) grow(s onDevice) ([]modules.Action, error) {
-	mounted := a.FSType == "xfs" || a.FSType == "btrfs"
-	if a.FSType == "btrfs" && s.mount == "" {
+	// btrfs tells its size only where it is mounted.
+	if s.mount == "" && (a.FSType == "btrfs" || a.FSType == "xfs" && s.smaller) {
 		return nil, fmt.Errorf("%s needs to be mounted for %s operations", s.given, a.FSType)
 	}
 	if !s.smaller {
 		return nil, nil
-	}
-	if mounted && s.mount == "" {
-		return nil, fmt.Errorf("%s needs to be mounted for %s operations", s.given, a.FSType)
 	}
 	argv := []string{"resize2fs", s.path}
 	switch a.FSType {

@@ -219,15 +219,18 @@ func (a LVGArgs) extra(s lvmState) []string {
 	return extra
 }
 
+// lvmAction runs one of LVM's programs, which would otherwise warn of the files that the connection's shell has open.
+func lvmAction(why string, argv ...string) modules.Action {
+	return modules.Action{Why: why, Argv: argv, Env: map[string]string{"LVM_SUPPRESS_FD_WARNINGS": "1"}}
+}
+
 func (a LVGArgs) plan(s lvmState) ([]modules.Action, error) {
 	group, there := s.group(a.VG)
 	if a.State == "absent" {
 		return a.remove(s, group, there)
 	}
 	var actions []modules.Action
-	act := func(why string, argv ...string) {
-		actions = append(actions, modules.Action{Why: why, Argv: argv, Env: map[string]string{"LVM_SUPPRESS_FD_WARNINGS": "1"}})
-	}
+	act := func(why string, argv ...string) { actions = append(actions, lvmAction(why, argv...)) }
 	if !there && a.State == "inactive" {
 		return nil, fmt.Errorf("there is no volume group %s", a.VG)
 	}
@@ -310,7 +313,7 @@ func (a LVGArgs) activate(s lvmState) []modules.Action {
 	}
 	for _, lv := range s.lvs {
 		if lv.VG == a.VG && lv.Active != word && (word == "" || lv.Skip == "") {
-			return []modules.Action{{Why: "make the logical volumes of " + a.VG + " " + string(a.State), Argv: []string{"vgchange", "-q", "-a", flag, a.VG}}}
+			return []modules.Action{lvmAction("make the logical volumes of "+a.VG+" "+string(a.State), "vgchange", "-q", "-a", flag, a.VG)}
 		}
 	}
 	return nil
@@ -328,5 +331,5 @@ func (a LVGArgs) remove(s lvmState, group lvmGroup, there bool) ([]modules.Actio
 	if group.LVs > 0 && !a.Force {
 		return nil, fmt.Errorf("Refuse to remove non-empty volume group %s without force=true", a.VG)
 	}
-	return []modules.Action{{Why: "remove volume group " + a.VG, Argv: []string{"vgremove", "-q", "--force", a.VG}, Env: map[string]string{"LVM_SUPPRESS_FD_WARNINGS": "1"}}}, nil
+	return []modules.Action{lvmAction("remove volume group "+a.VG, "vgremove", "-q", "--force", a.VG)}, nil
 }
